@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Access control policies (RFC 6940 7.3, RFC 7904 3.3), used by the storing peer and again by the reader. */
+#ifndef OVERLAY_ACCESS_H
+#define OVERLAY_ACCESS_H
+
+#include "overlay/kind.h"
+#include "overlay/security.h"
+
+/* Whether `signer` may write `value` of `kind` under `resource`. 0 or ERR_FORBIDDEN. For
+ * DATA_MODEL_DICTIONARY with USER-NODE-MATCH the key must be the signer's Node-ID. The user name is hashed
+ * without scheme and after %-decoding (RFC 7904 section 7). */
+int MUST_CHECK access_check(const struct security *s, const struct kind *kind,
+			    const struct resource_id *resource, const struct identity *signer,
+			    const struct stored_data_value *value);
+
+/* What the data signature covers before SignerIdentity (7.1): Resource-ID bytes, Kind, storage time, the
+ * encoded value (array index 0). Writes into `buffer` from the arena. ERR_LIMIT. */
+int MUST_CHECK access_signed_data(const struct resource_id *resource, uint32_t kind,
+				  const struct stored_data *data, struct arena *arena, struct slice *out);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Every reason to refuse, drop or answer with an error has a counter. */
+#ifndef OVERLAY_COUNTER_H
+#define OVERLAY_COUNTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "overlay/base/error.h"
+#include "overlay/wire/method.h"
+
+/* X(name, meaning) */
+#define COUNTER_MAP(X)                                                                             \
+	X(bytes_in, "bytes received on overlay links")                                             \
+	X(bytes_out, "bytes sent on overlay links")                                                \
+	X(messages_in, "messages received")                                                        \
+	X(messages_forwarded, "messages passed on")                                                \
+	X(messages_delivered, "messages for this node")                                            \
+	X(messages_sent, "messages this node originated")                                          \
+	X(retransmissions, "end-to-end retransmissions")                                           \
+	X(duplicates, "repeated requests answered from the cache")                                 \
+	X(dropped_malformed, "dropped: not decodable")                                             \
+	X(dropped_header, "dropped: token, version, overlay, length or TTL wrong")                 \
+	X(dropped_no_route, "dropped: no route or not ours")                                       \
+	X(dropped_signature, "dropped: signature or certificate not acceptable")                   \
+	X(dropped_answer, "dropped: answer nobody waits for, or from the wrong node")              \
+	X(dropped_fragment, "dropped: fragment too late, too many or inconsistent")                \
+	X(dropped_limit, "dropped: a limit was reached")                                           \
+	X(links_opened, "links brought up")                                                        \
+	X(links_refused, "links refused")                                                          \
+	X(links_lost, "links lost")                                                                \
+	X(frames_retransmitted, "frames sent again on a datagram link")                            \
+	X(errors_answered, "requests answered with an Error")                                      \
+	X(stores_accepted, "values stored")                                                        \
+	X(stores_refused, "Store requests refused")                                                \
+	X(values_discarded, "fetched values discarded by their reader")                            \
+	X(values_expired, "values removed at the end of their lifetime")
+
+struct counters {
+#define X(name, meaning) uint64_t name;
+	COUNTER_MAP(X)
+#undef X
+	uint64_t requests_in[METHOD_COUNT];
+	uint64_t requests_out[METHOD_COUNT];
+	uint64_t errors[ERR_INDEX_COUNT]; /* how often each error was met, by error_index */
+};
+
+/* Counts `err` (negative) among errors. */
+void counter_error(struct counters *c, int err);
+
+/* Walks all counters by name for metrics and pealctl; false at the end. Start with *cursor == 0. */
+bool counter_next(const struct counters *c, size_t *cursor, const char **name, const char **meaning,
+		  uint64_t *value);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The Connection Table (RFC 6940 4.4, 6.6): every direct link this node has, routable or not. */
+#ifndef OVERLAY_LINK_H
+#define OVERLAY_LINK_H
+
+#include "overlay/effect.h"
+
+struct peer;
+
+enum link_state {
+	LINK_OPENING,  /* connecting or shaking hands */
+	LINK_UP,       /* authenticated, not Attached: bootstrap, or before Attach is answered */
+	LINK_ATTACHED, /* Attach completed in either direction */
+	LINK_SUSPECT   /* unanswered for an RTO and three retransmissions (6.6.3.1); out of routing */
+};
+
+/* A row of the Connection Table, for pealctl. */
+struct link_info {
+	link_id id;
+	enum link_state state;
+	enum overlay_link_type type;
+	struct address address;
+	struct node_id node_id;
+	char user[USER_NAME_MAX + 1];
+	bool outgoing;
+	bool is_client; /* never sent an Update or Join: not routed through */
+	struct instant since;
+	struct duration smoothed_rtt; /* 0: not known */
+	uint64_t bytes_in, bytes_out, messages_in, messages_out;
+	size_t unacknowledged; /* frames in flight */
+};
+
+size_t link_count(const struct peer *p);
+/* Walks the table in order of creation; start with *cursor == 0; false at the end. */
+bool link_next(const struct peer *p, size_t *cursor, struct link_info *out);
+
+/* The usable (UP, ATTACHED) link to `node`, or 0. */
+link_id link_find_node(const struct peer *p, const struct node_id *node);
+
+const char *link_state_name(enum link_state s);
+const char *overlay_link_type_name(unsigned type); /* "TLS-TCP-FH-NO-ICE" */
+
+#endif

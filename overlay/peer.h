@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* The peer: bytes and time in, effects and a deadline out. A peer moves only inside the calls of this
+ * page. Hostile input is counted, logged and dropped or answered; a negative return means that the caller
+ * broke the contract, unless said otherwise. Slices are borrowed until the call returns. Nothing calls out
+ * from the middle of a step but the ports given to peer_new.
+ *
+ * After each input the caller drains peer_next_effect() before it reuses the input's buffer: a message
+ * that is only passed on is sent from the very bytes that came in. */
+#ifndef OVERLAY_PEER_H
+#define OVERLAY_PEER_H
+
+#include "overlay/base/log.h"
+#include "overlay/base/prng.h"
+#include "overlay/base/timer.h"
+#include "overlay/configuration.h"
+#include "overlay/counter.h"
+#include "overlay/effect.h"
+#include "overlay/storage_port.h"
+#include "overlay/topology.h"
+#include "overlay/transport.h"
+
+struct peer;
+
+struct peer_options {
+	const struct configuration *configuration; /* copied */
+	const struct configuration_ops *configuration_ops; /* may be NULL: ConfigUpdate is refused */
+	void *configuration_ctx;
+	struct security security;
+	const struct log *log; /* borrowed for the peer's life; may be NULL */
+	uint64_t seed;         /* of the prng for jitter and fingers */
+	bool client;           /* never joins, stores nothing for others (4.2) */
+	bool first;            /* the overlay's first peer: owns the whole ring (4.5.2) */
+	/* Own addresses offered as No-ICE candidates, in order of preference. */
+	struct ice_candidate candidates[CANDIDATES_MAX]; /* strings borrowed for the peer's life */
+	size_t candidate_count;
+	/* The same for application links; the driver listens there apart from overlay links. */
+	struct ice_candidate app_candidates[CANDIDATES_MAX];
+	size_t app_candidate_count;
+	size_t links_max;         /* connections at most; 0: the default of 256 */
+	size_t datagram_mtu;      /* bytes of one datagram's payload; 0: the default of 1,200 */
+};
+
+/* Owned by the caller. The topology plug-in and storage are set next, before peer_start. */
+struct peer *peer_new(const struct peer_options *options);
+void peer_free(struct peer *p);
+
+void peer_set_topology(struct peer *p, const struct topology_ops *ops, void *ctx);
+void peer_set_storage(struct peer *p, const struct storage_ops *ops, void *ctx);
+
+/* Begins: the first peer forms the ring; others connect to the bootstrap addresses (configuration's and
+ * `cached`, tried in a random order, several at once), Attach and join. Retried for ever, with back-off. */
+void peer_start(struct peer *p, struct now now, const struct address *cached, size_t cached_count,
+		enum overlay_link_type cached_type);
+
+/* Hands over, sends Leave, then PEER_LEFT (after at most 5 s). */
+void peer_leave(struct peer *p, struct now now);
+
+/* An incoming connection whose handshake is done. `certificate` is the other end's DER. Returns the new
+ * link's id, or 0 when it is refused (the reason is logged and counted): then just close it. */
+link_id peer_link_accept(struct peer *p, struct now now, enum link_purpose purpose,
+			 enum overlay_link_type type, const struct address *remote,
+			 struct slice certificate);
+
+/* A link asked for by LINK_OPEN: handshake done. The peer may refuse the certificate (LINK_CLOSE follows). */
+void peer_link_up(struct peer *p, struct now now, link_id link, struct slice certificate);
+
+/* A link failed, timed out or was closed by the other end. */
+void peer_link_down(struct peer *p, struct now now, link_id link, int reason);
+
+/* Bytes of a stream, in order, or one whole datagram's payload. */
+void peer_receive(struct peer *p, struct now now, link_id link, struct slice bytes);
+
+/* Runs what is due. */
+void peer_expire(struct peer *p, struct now now);
+struct instant peer_deadline(const struct peer *p);
+
+/* The next effect, valid until the next call of this or of an input; NULL when drained. */
+const struct effect *peer_next_effect(struct peer *p);
+
+/* ---- What plug-ins, storage and usages use (queueing only, never re-entrant). ---- */
+
+enum peer_state peer_state(const struct peer *p);
+const struct configuration *peer_configuration(const struct peer *p);
+const struct security *peer_security(const struct peer *p);
+const struct log *peer_log(const struct peer *p);
+struct prng *peer_prng(struct peer *p);
+struct timer_heap *peer_timers(struct peer *p);
+struct counters *peer_counters(struct peer *p);
+const struct node_id *peer_node_id(const struct peer *p);
+bool peer_is_client(const struct peer *p);
+uint32_t peer_uptime_s(const struct peer *p, struct now now);
+const struct topology *peer_topology(const struct peer *p);
+const struct storage_port *peer_storage(const struct peer *p);
+/* The arena of the message being handled; reset when the outermost input returns. */
+struct arena *peer_arena(struct peer *p);
+/* Queues an effect; parts must stay valid until drained (the arena's do). */
+void peer_queue_effect(struct peer *p, const struct effect *e);
+void peer_set_state(struct peer *p, struct now now, enum peer_state state);
+
+#endif
