@@ -4,6 +4,7 @@
 #ifndef OVERLAY_CONFIGURATION_H
 #define OVERLAY_CONFIGURATION_H
 
+#include "overlay/base/instant.h"
 #include "overlay/kind.h"
 #include "overlay/wire/address.h"
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The security port of overlay/security.h on OpenSSL. Certificates and chains are cached by SHA-256 of
+ * their DER, so that a certificate seen before costs no parsing and no chain verification. */
+#ifndef CRYPTO_PROVIDER_H
+#define CRYPTO_PROVIDER_H
+
+#include "overlay/configuration.h"
+#include "overlay/security.h"
+
+struct keystore;
+struct provider;
+
+/* What decides whether a certificate is acceptable, besides its dates. Copied. */
+struct provider_trust {
+	const struct slice *root_certs; /* DER; borrowed until the call returns */
+	size_t root_cert_count;
+	const char *overlay_name; /* the RELOAD URIs must name it */
+	uint8_t node_id_bits;     /* aor-derived-node-ids; 0: any Node-ID */
+	uint8_t node_id_slots;
+	const struct node_id *bad_nodes;
+	size_t bad_node_count;
+};
+
+/* `keys` holds the node's key and certificate, borrowed for the provider's life; NULL: verify only.
+ * ERR_CERTIFICATE, ERR_KEY, ERR_NODE_ID_MISMATCH: the own certificate does not fit; `detail` says why. */
+int MUST_CHECK provider_new(struct provider **out, const struct keystore *keys,
+			    const struct provider_trust *trust, char *detail, size_t detail_size);
+void provider_free(struct provider *p);
+
+/* New trust (the configuration changed): caches are dropped. */
+int MUST_CHECK provider_set_trust(struct provider *p, const struct provider_trust *trust);
+
+struct security provider_security(struct provider *p);
+
+/* The same check a link's certificate gets; for tools. `detail` (may be NULL) says what is wrong. */
+int MUST_CHECK provider_identify(struct provider *p, struct walltime now, struct slice certificate,
+				 struct identity *out, char *detail, size_t detail_size);
+
+#endif
