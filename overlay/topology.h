@@ -44,9 +44,11 @@ struct topology_ops {
 	enum responsibility (*responsibility)(void *ctx, const struct node_id *target);
 	/* Up to TOPOLOGY_REPLICAS nodes that hold replicas of what we own. */
 	size_t (*replicas)(void *ctx, struct node_id out[TOPOLOGY_REPLICAS]);
-	/* A replica Store from `from` for `target` is plausible: it is a known predecessor or closer (7.4.1.1). */
+	/* A replica Store from `from` for `target` is plausible: `from` is a known predecessor or closer
+	 * (7.4.1.1). */
 	bool (*accepts_replica)(void *ctx, const struct node_id *from, const struct node_id *target);
-	/* An answer for Resource-ID `target` by `answerer`: at least as close as any of our neighbours (6.3.4). */
+	/* An answer for Resource-ID `target` by `answerer`: at least as close as any of our neighbours
+	 * (6.3.4). */
 	bool (*accepts_answer)(void *ctx, const struct node_id *target, const struct node_id *answerer);
 
 	/* A link to an attached node is up / gone. `routable` links only: not a client's. */
