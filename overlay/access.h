@@ -3,6 +3,7 @@
 #ifndef OVERLAY_ACCESS_H
 #define OVERLAY_ACCESS_H
 
+#include "overlay/configuration.h"
 #include "overlay/kind.h"
 #include "overlay/security.h"
 
@@ -12,6 +13,14 @@
 int MUST_CHECK access_check(const struct security *s, const struct kind *kind,
 			    const struct resource_id *resource, const struct identity *signer,
 			    const struct stored_data_value *value);
+
+/* Whether the AOR `user` belongs to the namespaces that the Kind's domain-restriction allows in this
+ * overlay (RFC 7904 3.3, 3.4). 0 or ERR_FORBIDDEN. Patterns match the whole domain, in any case. */
+int MUST_CHECK access_check_domain(const struct configuration *c, const struct kind *kind,
+				   const char *user);
+
+/* `pattern` is a POSIX extended regular expression. Asked when a configuration is read. */
+bool access_domain_pattern_is_valid(const char *pattern);
 
 /* What the data signature covers before SignerIdentity (7.1): Resource-ID bytes, Kind, storage time, the
  * encoded value (array index 0). Writes into `buffer` from the arena. ERR_LIMIT. */
