@@ -192,3 +192,30 @@ int access_signed_data(const struct resource_id *resource, uint32_t kind, const 
 	*out = writer_slice(&w);
 	return 0;
 }
+
+int access_verify_value(const struct security *s, const struct configuration *c, struct walltime now,
+			const struct kind *kind, const struct resource_id *resource,
+			const struct stored_data *data, const struct certificate_list *bucket,
+			struct arena *arena, struct identity *signer, struct slice *certificate)
+{
+	struct slice covered;
+	int err;
+
+	if (data->value.data.value.len > kind->max_size)
+		return ERR_DATA_TOO_LARGE;
+	if (data->storage_time > now.ms && data->storage_time - now.ms > STORAGE_TIME_AHEAD_MAX_MS)
+		return ERR_FROM_THE_FUTURE;
+	if (signature_is_none(&data->signature) || data->signature.identity.type == SIGNER_NONE ||
+	    data->signature.algorithm == SIGNATURE_ANONYMOUS)
+		return ERR_FORBIDDEN;
+	err = access_signed_data(resource, kind->id, data, arena, &covered);
+	if (err != 0)
+		return err;
+	err = s->ops->verify(s->ctx, now, &covered, 1, &data->signature, bucket, signer, certificate);
+	if (err != 0)
+		return err;
+	err = access_check(s, kind, resource, signer, &data->value);
+	if (err != 0)
+		return err;
+	return access_check_domain(c, kind, signer->user);
+}

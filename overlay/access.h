@@ -19,6 +19,19 @@ int MUST_CHECK access_check(const struct security *s, const struct kind *kind,
 int MUST_CHECK access_check_domain(const struct configuration *c, const struct kind *kind,
 				   const char *user);
 
+/* How far ahead of our clock a storage_time may be. */
+#define STORAGE_TIME_AHEAD_MAX_MS (5u * 60 * 1000)
+
+/* All that the storing peer asks of one value before it keeps it, and the reader before it believes it:
+ * size, time, signature, certificate, policy, domain. `bucket` may be NULL. On success *signer is filled
+ * and *certificate (may be NULL) is borrowed until the next call of the security port. ERR_DATA_TOO_LARGE,
+ * ERR_FROM_THE_FUTURE, ERR_FORBIDDEN, ERR_LIMIT, and those of security_ops.verify. */
+int MUST_CHECK access_verify_value(const struct security *s, const struct configuration *c,
+				   struct walltime now, const struct kind *kind,
+				   const struct resource_id *resource, const struct stored_data *data,
+				   const struct certificate_list *bucket, struct arena *arena,
+				   struct identity *signer, struct slice *certificate);
+
 /* `pattern` is a POSIX extended regular expression. Asked when a configuration is read. */
 bool access_domain_pattern_is_valid(const char *pattern);
 

@@ -91,6 +91,8 @@ bool peer_is_client(const struct peer *p);
 uint32_t peer_uptime_s(const struct peer *p, struct now now);
 const struct topology *peer_topology(const struct peer *p);
 const struct storage_port *peer_storage(const struct peer *p);
+/* storage_time of the latest value this node signed; read and moved on by resource.c. */
+uint64_t *peer_last_storage_time(struct peer *p);
 /* The arena of the message being handled; reset when the outermost input returns. */
 struct arena *peer_arena(struct peer *p);
 /* Queues an effect; parts must stay valid until drained (the arena's do). */
