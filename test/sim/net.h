@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* Many peers in one process on virtual time: the second interpreter of effects beside node/driver.c. One
+ * seed decides everything; the same seed gives the same run. Tests drive it with net_run and look at the
+ * peers with the same functions that node/ uses. */
+#ifndef TEST_SIM_NET_H
+#define TEST_SIM_NET_H
+
+#include "overlay/chord/chord.h"
+#include "overlay/peer.h"
+
+#define NET_WALL_START 1800000000000ull /* ms: the wall clock when a net begins */
+
+struct net;
+
+/* What a test may plug in. All may be NULL. `ctx` is net_options.ctx. */
+struct net_hooks {
+	/* Makes and sets a node's storage, called between the topology plug-in and peer_start. NULL: a port
+	 * that holds nothing and hands over nothing at once. */
+	void *(*storage_new)(void *ctx, struct net *n, size_t node, struct peer *p, struct now now);
+	void (*storage_free)(void *ctx, void *storage);
+	/* A node's log line. */
+	void (*log)(void *ctx, struct now now, size_t node, enum log_level level, const char *event,
+		    const char *text);
+	/* EFFECT_APP_LINK_READY, EFFECT_PEER_STATE and EFFECT_CONFIGURATION, as they are drained. */
+	void (*effect)(void *ctx, struct net *n, size_t node, const struct effect *e);
+	/* Bytes that came on an application link; and its end (an empty slice). */
+	void (*app_bytes)(void *ctx, struct net *n, size_t node, link_id link, struct slice bytes);
+};
+
+struct net_options {
+	uint64_t seed;
+	struct duration latency;     /* one way; 0: 5 ms */
+	struct duration jitter;      /* added at random, uniformly; streams stay in order */
+	uint32_t loss_ppm;           /* of datagrams */
+	enum overlay_link_type link_type; /* 0: TLS-TCP-FH-NO-ICE */
+	uint32_t bootstrap_count;    /* the first so many nodes are in the configuration; 0: 3 */
+	enum log_level log_level;    /* for hooks.log */
+	const struct configuration *configuration; /* template, copied; NULL: the defaults */
+	struct net_hooks hooks;
+	void *ctx;
+};
+
+struct net_node_options {
+	const struct node_id *id; /* NULL: random from the seed */
+	const char *user;         /* NULL: "user<index>@example.org" */
+	bool client;
+	bool first; /* forms the overlay; net_add_peers makes node 0 the first */
+};
+
+struct net *net_new(const struct net_options *options);
+void net_free(struct net *n);
+
+/* Adds a node, not started, and returns its index. Options may be NULL. */
+size_t net_add(struct net *n, const struct net_node_options *options);
+/* Adds `count` peers; the very first node of a net is the overlay's first. */
+void net_add_peers(struct net *n, size_t count);
+
+/* Starts a node (again). A restarted one is a new process with the old identity. */
+void net_start(struct net *n, size_t node);
+void net_start_all(struct net *n);
+/* The process dies. Stream links are reset at once; with `silent` (power loss) the other ends learn of it
+ * only by their own timers, and from the kernel after 15 s. */
+void net_kill(struct net *n, size_t node, bool silent);
+/* peer_leave; the node is stopped when it reports PEER_LEFT. */
+void net_leave(struct net *n, size_t node);
+
+/* Nodes of different groups cannot reach each other; all begin in group 0. Existing stream links between
+ * groups break after 3 s, datagrams are lost. */
+void net_set_group(struct net *n, size_t node, unsigned group);
+
+/* Breaks the link between two nodes once, as a reset would. */
+void net_break_link(struct net *n, size_t a, size_t b);
+
+/* Runs for so long of virtual time. */
+void net_run(struct net *n, struct duration d);
+/* Runs until `condition` holds, looked at after every event. False when `limit` passed first. */
+bool net_run_until(struct net *n, bool (*condition)(struct net *n, void *ctx), void *ctx,
+		   struct duration limit);
+
+struct now net_now(const struct net *n);
+size_t net_count(const struct net *n);
+bool net_is_running(const struct net *n, size_t node);
+/* NULL when the node is not running. */
+struct peer *net_peer(struct net *n, size_t node);
+void *net_storage(struct net *n, size_t node);
+const struct node_id *net_node_id(const struct net *n, size_t node);
+const struct address *net_address(const struct net *n, size_t node);
+/* The node with this Node-ID, or SIZE_MAX. */
+size_t net_find(const struct net *n, const struct node_id *id);
+
+/* Drains what a direct call of a peer's functions (transport_request, resource_store, ...) queued; to be
+ * called after such a call. */
+void net_flush(struct net *n, size_t node);
+
+/* Sends bytes on an application link. */
+void net_app_send(struct net *n, size_t node, link_id link, struct slice bytes);
+
+/* A raw end of a link without a peer behind it: an attacker or a foreign implementation. Bytes are put on
+ * the wire of the link between two nodes as if `from` had sent them. */
+void net_inject(struct net *n, size_t from, size_t to, struct slice bytes);
+
+/* Events handled so far; and a hash over (time, node, kind, bytes) of all of them: equal runs, equal hash. */
+uint64_t net_event_count(const struct net *n);
+uint64_t net_trace_hash(const struct net *n);
+
+/* ---- Checks outside the code under test ---- */
+
+/* All running peers (not clients) are PEER_JOINED. */
+bool net_all_joined(struct net *n, void *unused);
+/* All joined, and each one's first min(r, count - 1) successors and predecessors are exactly the running
+ * peers nearest to it, where r is at least three. */
+bool net_ring_is_ideal(struct net *n, void *unused);
+/* Why not, for messages of a failed test; empty when ideal. Static per net. */
+const char *net_ring_fault(struct net *n);
+/* The running peer that ought to own a point, from the Node-IDs alone. SIZE_MAX when none runs. */
+size_t net_owner(struct net *n, const struct node_id *point);
+
+#endif
