@@ -34,7 +34,8 @@ enum effect_type {
 	EFFECT_LINK_OPEN,
 	/* Close; the peer has forgotten the link already, no event is expected back. */
 	EFFECT_LINK_CLOSE,
-	/* An application link is usable: hand it to the usage of `application`. */
+	/* An application link is usable: hand it to the usage of `application`. From here on it is the
+	 * driver's: the peer has forgotten it. */
 	EFFECT_APP_LINK_READY,
 	/* Something stored waits for storage_ops.commit: call it once before the turn ends. */
 	EFFECT_STORE_COMMIT,

@@ -77,6 +77,9 @@ struct instant peer_deadline(const struct peer *p);
 /* The next effect, valid until the next call of this or of an input; NULL when drained. */
 const struct effect *peer_next_effect(struct peer *p);
 
+/* A newer configuration that the node fetched itself: the same as an accepted ConfigUpdate. Copied. */
+void peer_configure(struct peer *p, struct now now, const struct configuration *configuration);
+
 /* ---- What plug-ins, storage and usages use (queueing only, never re-entrant). ---- */
 
 enum peer_state peer_state(const struct peer *p);
@@ -93,10 +96,25 @@ const struct topology *peer_topology(const struct peer *p);
 const struct storage_port *peer_storage(const struct peer *p);
 /* storage_time of the latest value this node signed; read and moved on by resource.c. */
 uint64_t *peer_last_storage_time(struct peer *p);
-/* The arena of the message being handled; reset when the outermost input returns. */
+/* The arena of the message being handled; reset once its effects have been drained. */
 struct arena *peer_arena(struct peer *p);
 /* Queues an effect; parts must stay valid until drained (the arena's do). */
 void peer_queue_effect(struct peer *p, const struct effect *e);
 void peer_set_state(struct peer *p, struct now now, enum peer_state state);
+
+/* Joining failed, or this node was cut off: begins again with the bootstrap nodes, after a back-off when the
+ * last try was recent. topology->join is called (again) when a link is up. A peer in PEER_JOINED stays in
+ * that state meanwhile; any other goes to PEER_CONNECTING. The core does this by itself when the last
+ * overlay link is lost. */
+void peer_rejoin(struct peer *p, struct now now);
+
+/* `link` is up and leads to `node` when err == 0; else ERR_LINK, ERR_NO_ROUTE (no bootstrap node but us). */
+typedef void peer_bootstrap_fn(void *ctx, struct now now, int err, link_id link,
+			       const struct node_id *node);
+
+/* A link to a bootstrap node picked at random, for the check for partitions (10.7.4.4): an existing one or a
+ * new one, which is closed again when it stays unused. ERR_IN_PROGRESS while another such call or a
+ * bootstrap is under way: `done` is then not called. */
+int MUST_CHECK peer_bootstrap_open(struct peer *p, struct now now, peer_bootstrap_fn *done, void *ctx);
 
 #endif

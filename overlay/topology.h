@@ -51,7 +51,9 @@ struct topology_ops {
 	 * (6.3.4). */
 	bool (*accepts_answer)(void *ctx, const struct node_id *target, const struct node_id *answerer);
 
-	/* A link to an attached node is up / gone. `routable` links only: not a client's. */
+	/* A link to an attached node is up / gone (or suspect). Whether the node is a peer shows only with
+	 * its first Update or Join: until then nothing is routed through it (6.5.1). `send_update`: it asked
+	 * for an Update. link_up may come again for a node that is up, when it attached anew. */
 	void (*link_up)(void *ctx, struct now now, const struct node_id *node, bool send_update);
 	void (*link_down)(void *ctx, struct now now, const struct node_id *node);
 	/* The configuration changed. */

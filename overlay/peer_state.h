@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* What a peer is made of. For the core's own files only; everybody else uses peer.h. Each part is known to
+ * its own file alone. */
+#ifndef OVERLAY_PEER_STATE_H
+#define OVERLAY_PEER_STATE_H
+
+#include "overlay/base/arena.h"
+#include "overlay/peer.h"
+
+/* Bytes of working memory for one input: a full read of small messages, each decoded. */
+#define PEER_ARENA_BYTES (16u << 20)
+
+/* Effects not yet drained, in order. */
+struct effect_queue {
+	struct effect *items; /* owned */
+	size_t first;         /* next to hand out */
+	size_t count;         /* end of those queued */
+	size_t room;
+	struct effect current; /* handed out last */
+};
+
+struct peer {
+	struct configuration configuration;
+	const struct configuration_ops *configuration_ops;
+	void *configuration_ctx;
+	struct security security;
+	const struct log *log;
+	struct prng prng;
+	struct timer_heap timers;
+	struct counters counters;
+	struct arena arena;
+	struct topology topology;
+	struct storage_port storage;
+	struct effect_queue effects;
+
+	struct node_id node_id;
+	uint32_t overlay_hash; /* of the overlay's name, as every forwarding header carries it */
+	bool client;
+	bool first;
+	enum peer_state state;
+	struct instant started;
+	uint64_t last_storage_time; /* ms */
+	size_t links_max;
+	size_t datagram_mtu; /* bytes */
+	struct ice_candidate candidates[CANDIDATES_MAX];
+	size_t candidate_count;
+	struct ice_candidate app_candidates[CANDIDATES_MAX];
+	size_t app_candidate_count;
+	struct timer leave_timer;
+
+	struct link_table *links;              /* link_table.h */
+	struct fragment_table *fragments;      /* fragment.h */
+	struct forwarding *forwarding;         /* forwarding.h */
+	struct transport *transport;           /* transport_state.h */
+	struct attach_table *attaches;         /* attach_table.h */
+	struct bootstrap *bootstrap;           /* bootstrap.h */
+	struct config_update *config_update;   /* config_update.h */
+};
+
+/* The state without its effect and log line: for peer.c and bootstrap.c. */
+const char *peer_state_name(enum peer_state s);
+
+#endif
