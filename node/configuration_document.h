@@ -11,6 +11,14 @@
 
 struct keystore;
 
+/* A kind-block as it stood in the document. Its signature is checked over its own bytes. */
+struct configuration_kind_block {
+	struct kind kind;
+	struct slice signed_bytes; /* `<kind` .. `</kind>`, within the document's bytes */
+	struct slice signature;    /* decoded SecurityBlock; empty when there is none; owned */
+	long line;                 /* of the kind element */
+};
+
 /* A parsed document. Owned; free with configuration_document_free. */
 struct configuration_document {
 	struct configuration configuration;
@@ -18,6 +26,8 @@ struct configuration_document {
 	size_t root_cert_count;
 	char enrollment_servers[ENROLLMENT_SERVERS_MAX][URL_MAX + 1];
 	size_t enrollment_server_count;
+	struct configuration_kind_block *kind_blocks; /* owned */
+	size_t kind_block_count;
 	struct slice signed_bytes; /* `<configuration` .. `</configuration>`, within `bytes` */
 	struct slice signature;    /* decoded SecurityBlock; empty when unsigned; owned */
 	struct slice bytes;        /* the whole document as received; owned */
@@ -30,14 +40,28 @@ int MUST_CHECK configuration_document_parse(struct configuration_document **out,
 					    const char *overlay_name, char *detail, size_t detail_size);
 void configuration_document_free(struct configuration_document *d);
 
-/* Checks the document's signature: by its root certificates and a configuration-signer listed in
- * `signers` (the previous document's; for a first document, pass its own). ERR_SIGNATURE. */
+/* Checks the document's signature and those of its kind-blocks: by its root certificates and a
+ * configuration-signer listed in `signers` (for a first document, which was got over HTTPS or by hand, pass
+ * its own). ERR_SIGNATURE. */
 int MUST_CHECK configuration_document_verify(const struct configuration_document *d, struct walltime now,
 					     const struct node_id *signers, size_t signer_count,
 					     char *detail, size_t detail_size);
 
-/* Writes a document from values, and signs it with `signer` (a keystore with a certificate of this
- * overlay). *text is malloc'ed, NUL-terminated. */
+/* The same for a document that follows `previous`: the root certificates and configuration-signers that
+ * count are those of the previous document, else a forger could bring his own. ERR_SIGNATURE. */
+int MUST_CHECK configuration_document_verify_update(const struct configuration_document *d,
+						    const struct configuration_document *previous,
+						    struct walltime now, char *detail, size_t detail_size);
+
+/* One kind-block by itself (6.5.4): parsed, and its signature checked by a kind-signer of `current`.
+ * *signer is the Node-ID that signed. ERR_CONFIG, ERR_SIGNATURE. */
+int MUST_CHECK configuration_document_kind(const struct configuration_document *current,
+					   struct walltime now, struct slice kind_block, struct kind *out,
+					   struct node_id *signer, char *detail, size_t detail_size);
+
+/* Writes a document from values (configuration, root certificates, enrollment servers), and signs it and
+ * each of its Kinds with `signer` (a keystore with a certificate of this overlay, whose Node-ID should be
+ * among the configuration- and kind-signers). *text is malloc'ed, NUL-terminated. */
 int MUST_CHECK configuration_document_write(const struct configuration_document *d,
 					    const struct keystore *signer, char **text, char *detail,
 					    size_t detail_size);
