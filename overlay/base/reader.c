@@ -4,12 +4,19 @@
 
 #include <endian.h>
 
-int reader_fail(struct reader *r, int err)
+static int reader_fail_at(struct reader *r, int err, const uint8_t *stopped)
 {
-	if (r->err == 0)
+	if (r->err == 0) {
 		r->err = err;
+		r->stopped = stopped;
+	}
 	r->at = r->end;
 	return r->err;
+}
+
+int reader_fail(struct reader *r, int err)
+{
+	return reader_fail_at(r, err, r->at);
 }
 
 /* The next `len` bytes, moved past; NULL when there are fewer. */
@@ -136,6 +143,7 @@ static struct reader reader_sub(const struct reader *outer, struct slice bytes)
 	struct reader inner = reader_of(bytes);
 
 	inner.err = outer->err;
+	inner.stopped = outer->stopped;
 	return inner;
 }
 
@@ -172,7 +180,7 @@ void reader_join(struct reader *outer, struct reader *inner)
 	int err = reader_finish(inner);
 
 	if (err != 0)
-		reader_fail(outer, err);
+		reader_fail_at(outer, err, inner->stopped);
 }
 
 int reader_finish(struct reader *r)

@@ -14,11 +14,12 @@ struct reader {
 	const uint8_t *at;
 	const uint8_t *end;
 	int err; /* 0, or the first ERR_* met */
+	const uint8_t *stopped; /* where in the input that was; only for messages to people */
 };
 
 static inline struct reader reader_of(struct slice bytes)
 {
-	return (struct reader){ bytes.data, bytes.len == 0 ? bytes.data : bytes.data + bytes.len, 0 };
+	return (struct reader){ bytes.data, bytes.len == 0 ? bytes.data : bytes.data + bytes.len, 0, NULL };
 }
 
 static inline size_t reader_left(const struct reader *r) { return (size_t)(r->end - r->at); }

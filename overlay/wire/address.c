@@ -36,7 +36,8 @@ void address_get(struct reader *r, struct address *a)
 	}
 	/* A wrong length inside the structure is a malformed address, not an early end. */
 	if (reader_finish(&rest) != 0)
-		reader_fail(r, ERR_MALFORMED);
+		rest.err = ERR_MALFORMED;
+	reader_join(r, &rest);
 }
 
 void address_put(struct writer *w, const struct address *a)

@@ -34,7 +34,8 @@ static void destination_data_get(struct reader *r, struct destination *d)
 	}
 	/* A wrong inner length is a malformed Destination, not a message that ended early. */
 	if (reader_finish(&data) != 0)
-		reader_fail(r, ERR_MALFORMED);
+		data.err = ERR_MALFORMED;
+	reader_join(r, &data);
 }
 
 /* struct { DestinationType type; uint8 length; DestinationData destination_data; } Destination;

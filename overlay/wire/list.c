@@ -11,14 +11,13 @@ void *list_room(struct reader *list, struct arena *a, size_t limit, list_skip_fn
 
 	*count = 0;
 	while (reader_more(&ahead)) {
-		if (n++ == limit) {
-			reader_fail(list, ERR_LIMIT);
-			return NULL;
-		}
-		skip(&ahead);
+		if (n++ == limit)
+			reader_fail(&ahead, ERR_LIMIT);
+		else
+			skip(&ahead);
 	}
 	if (ahead.err != 0)
-		reader_fail(list, ahead.err);
+		*list = ahead;
 	if (list->err != 0 || n == 0)
 		return NULL;
 	room = arena_array(a, n, size);
