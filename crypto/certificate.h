@@ -30,6 +30,9 @@ void certificate_free(struct x509_st *x509);
 int MUST_CHECK certificate_identity(struct x509_st *x509, const struct certificate_rule *rule,
 				    struct identity *identity, char *detail, size_t detail_size);
 
+/* When it is valid, in milliseconds; a date that cannot be read makes it valid never. */
+void certificate_dates(const struct x509_st *x509, struct walltime *not_before, struct walltime *not_after);
+
 /* P-256, or RSA of 2,048 to 4,096 bits. */
 bool certificate_key_is_acceptable(const struct evp_pkey_st *key);
 

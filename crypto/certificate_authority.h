@@ -26,6 +26,9 @@ void certificate_request_free(struct certificate_request *r);
 /* The one rfc822Name the request asks for; "" when it names none. Borrowed. */
 const char *certificate_request_user(const struct certificate_request *r);
 
+/* SHA-256 of the request's SubjectPublicKeyInfo: by it an enrollment server knows a key again. */
+void certificate_request_key_hash(const struct certificate_request *r, uint8_t hash[32]);
+
 /* What is to be certified. Borrowed. */
 struct certificate_order {
 	const struct certificate_request *request; /* only its public key is used */

@@ -4,6 +4,7 @@
 #ifndef CRYPTO_PRIVATE_FILE_H
 #define CRYPTO_PRIVATE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
