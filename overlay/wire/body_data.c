@@ -45,8 +45,8 @@ static void data_place_put(struct writer *w, uint8_t model, uint32_t index, stru
 		writer_fail(w, ERR_UNKNOWN_KIND);
 }
 
-/* single_value: DataValue; array: uint32 index; DataValue value; dictionary: DictionaryKey key; DataValue value,
- * where opaque DictionaryKey<0..2^16-1> */
+/* single_value: DataValue; array: uint32 index; DataValue value; dictionary: DictionaryKey key;
+ * DataValue value, where opaque DictionaryKey<0..2^16-1> */
 void stored_data_value_get(struct reader *r, uint8_t model, struct stored_data_value *v)
 {
 	v->model = model;
@@ -382,7 +382,8 @@ void dictionary_keys_put(struct writer *w, const struct slice *keys, size_t coun
 
 /* struct { Boolean exists; uint32 value_length; HashAlgorithm hash_algorithm; opaque hash_value<0..255>; }
  *   MetaData;
- * struct { uint32 value_length; uint64 storage_time; uint32 lifetime; MetaDataValue metadata; } StoredMetaData;
+ * struct { uint32 value_length; uint64 storage_time; uint32 lifetime; MetaDataValue metadata; }
+ *   StoredMetaData;
  * where the outer value_length is what StoredData calls length. */
 void stored_meta_data_get(struct reader *r, uint8_t model, struct stored_meta_data *m)
 {

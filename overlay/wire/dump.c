@@ -286,8 +286,8 @@ int dump_frames(struct slice bytes, uint8_t (*model_of)(uint32_t kind), dump_sin
 				  f.sequence, f.received);
 			continue;
 		}
-		dump_line(&d, "FramedMessage at byte %zu: data, sequence %u, message %zu bytes", at, f.sequence,
-			  f.message.len);
+		dump_line(&d, "FramedMessage at byte %zu: data, sequence %u, message %zu bytes", at,
+			  f.sequence, f.message.len);
 		err = dump_message(f.message, model_of, sink, ctx);
 		if (first == 0)
 			first = err;

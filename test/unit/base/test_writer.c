@@ -6,7 +6,8 @@
 
 START_TEST(writer_writes_big_endian)
 {
-	static const uint8_t expected[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 1, 0 };
+	static const uint8_t expected[] = { 1,  2,  3,  4,  5,  6,  7,  8,  9, 10,
+					    11, 12, 13, 14, 15, 16, 17, 18, 1, 0 };
 	uint8_t buffer[sizeof(expected)];
 	struct writer w = writer_of(buffer, sizeof(buffer));
 
