@@ -55,17 +55,20 @@ class Quickstart:
         self.report = {}
 
     def create(self):
-        self.ring.create(["operator", "alice", "bob"])
+        self.ring.create(["operator", "alice", "bob"] + self.others())
         return self.ring.overlay
+
+    def others(self):
+        """Users of the peers that have no phone, one each: Node-IDs of one user lie close together."""
+        return [f"user{number}" for number in range(5, self.options.peers + 1)]
 
     def bootstrap(self):
         self.ring.add("operator", role="bootstrap").wait_joined()
         return f"{self.ring.peers[0].address}:6084"
 
     def join(self):
-        """Peer 2 is alice's, peers 3 and 4 are bob's, the rest are the operator's."""
-        users = ["alice", "bob", "bob"] + ["operator"] * self.options.peers
-        for user in users[:self.options.peers - 1]:
+        """Peer 2 is alice's, peers 3 and 4 are bob's, each other one has a user of its own."""
+        for user in ["alice", "bob", "bob"] + self.others():
             self.ring.add(user)
         self.ring.wait_joined()
         self.ring.wait_consistent(self.options.peers)

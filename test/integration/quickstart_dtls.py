@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""The same over DTLS links."""
+from quickstart_tls import quickstart
+
+
+def test(build, _folder):
+    quickstart(build, "dtls")
