@@ -11,8 +11,13 @@ enum key_algorithm { KEY_P256, KEY_RSA2048 };
 
 struct keystore;
 
+/* Keeps private keys made or read from now on in locked memory, where the system allows it. Called once
+ * at the start of a program. */
+void keystore_protect_memory(void);
+
 /* Opens an existing folder. ERR_IO, ERR_PERMISSION, ERR_KEY, ERR_CERTIFICATE; `detail` says which file and
- * what to do. A missing certificate is ERR_NOT_FOUND (the key is usable for a CSR). */
+ * what to do. A missing certificate is ERR_NOT_FOUND (the key is usable for a CSR): only then *out is
+ * set although there is an error. A missing folder or key is ERR_IO. */
 int MUST_CHECK keystore_open(struct keystore **out, const char *folder, char *detail, size_t detail_size);
 
 /* Makes the folder and a new key. ERR_DUPLICATE when there is a key already. */

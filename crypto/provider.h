@@ -27,7 +27,9 @@ int MUST_CHECK provider_new(struct provider **out, const struct keystore *keys,
 			    const struct provider_trust *trust, char *detail, size_t detail_size);
 void provider_free(struct provider *p);
 
-/* New trust (the configuration changed): caches are dropped. */
+/* New trust (the configuration changed): caches are dropped. ERR_CERTIFICATE, ERR_CONFIG: a root
+ * certificate or a value cannot be used, the old trust stays. Whether the own certificate still fits is
+ * asked with provider_identify. */
 int MUST_CHECK provider_set_trust(struct provider *p, const struct provider_trust *trust);
 
 struct security provider_security(struct provider *p);
