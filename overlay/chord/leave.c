@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Leaving (RFC 6940 6.4.2.2, 10.9). Our share of the data goes to the successor first, then the neighbours
+ * are told and close up at once. */
+#include "overlay/chord/chord_state.h"
+#include "overlay/transport.h"
+#include "overlay/wire/body_routing.h"
+
+#define LEAVE_HAND_OVER_MS 3000 /* then we leave with what was handed over */
+#define LEAVE_ANSWERS_MS 1000   /* for the neighbours to hear of it */
+#define LEAVE_BODY_MAX (NODE_ID_LENGTH + 8 + TOPOLOGY_NEIGHBORS_MAX * NODE_ID_LENGTH)
+
+static void leave_end(struct chord *c, struct now now)
+{
+	timer_disarm(peer_timers(c->peer), &c->leaving.timer);
+	c->is_member = false;
+	log_info(peer_log(c->peer), "leave.done", "unanswered=%zu", c->leaving.outstanding);
+	peer_set_state(c->peer, now, PEER_LEFT);
+}
+
+static void leave_expired(void *ctx, struct now now)
+{
+	leave_end(ctx, now);
+}
+
+static void leave_answered(void *ctx, struct now now, const struct response *response)
+{
+	struct chord *c = ctx;
+
+	(void)response;
+	if (c->leaving.outstanding > 0)
+		c->leaving.outstanding--;
+	if (c->leaving.outstanding == 0 && c->is_member)
+		leave_end(c, now);
+}
+
+/* To a successor we are a predecessor, and it is our predecessors that it needs; and the other way round. */
+static void leave_send(struct chord *c, struct now now, const struct node_id *to, bool to_successor)
+{
+	struct node_id nodes[TOPOLOGY_NEIGHBORS_MAX];
+	struct chord_leave data = { .nodes = nodes };
+	struct leave_req leave = { .leaving_peer_id = c->self };
+	uint8_t data_buffer[LEAVE_BODY_MAX];
+	uint8_t buffer[LEAVE_BODY_MAX + NODE_ID_LENGTH + 8];
+	struct writer dw = writer_of(data_buffer, sizeof(data_buffer));
+	struct writer w = writer_of(buffer, sizeof(buffer));
+
+	data.type = to_successor ? CHORD_FROM_PRED : CHORD_FROM_SUCC;
+	data.count = to_successor ? c->predecessor_count : c->successor_count;
+	memcpy(nodes, to_successor ? c->predecessors : c->successors, data.count * sizeof(nodes[0]));
+	chord_leave_put(&dw, &data);
+	leave.overlay_specific_data = writer_slice(&dw);
+	leave_req_put(&w, &leave);
+	invariant(dw.err == 0 && w.err == 0);
+	if (transport_request_node(c->peer, now, METHOD_LEAVE, writer_slice(&w), to, leave_answered,
+				   c) == 0)
+		c->leaving.outstanding++;
+}
+
+static void leave_tell(void *ctx, struct now now)
+{
+	struct chord *c = ctx;
+	struct node_id neighbors[2 * TOPOLOGY_NEIGHBORS_MAX];
+	size_t count = chord_tables_neighbors(c, neighbors);
+
+	c->now_hint = now.mono;
+	if (c->leaving.has_handed_over)
+		return;
+	c->leaving.has_handed_over = true;
+	/* chord_tables_neighbors names the successors first. */
+	for (size_t i = 0; i < count; i++)
+		leave_send(c, now, &neighbors[i], i < c->successor_count);
+	if (c->leaving.outstanding == 0) {
+		leave_end(c, now);
+		return;
+	}
+	timer_arm(peer_timers(c->peer), &c->leaving.timer,
+		  instant_add(now.mono, duration_ms(LEAVE_ANSWERS_MS)), leave_expired, c);
+}
+
+static void leave_handed_over(void *ctx, struct now now, int err)
+{
+	struct chord *c = ctx;
+
+	if (!c->leaving.is_active)
+		return;
+	if (err != 0)
+		log_warning(peer_log(c->peer), "leave.not_handed_over", "error=%s", error_name(err));
+	leave_tell(c, now);
+}
+
+void leave_begin(struct chord *c, struct now now)
+{
+	const struct storage_port *s = peer_storage(c->peer);
+
+	c->now_hint = now.mono;
+	if (c->leaving.is_active)
+		return;
+	c->leaving.is_active = true;
+	log_info(peer_log(c->peer), "leave.start", "neighbors=%zu",
+		 c->successor_count + c->predecessor_count);
+	join_stop(c);
+	client_stop(c);
+	admission_stop(c);
+	stabilize_stop(c);
+	fingers_stop(c);
+	partition_stop(c);
+	if (!c->is_member || c->successor_count == 0) {
+		leave_end(c, now);
+		return;
+	}
+	timer_arm(peer_timers(c->peer), &c->leaving.timer,
+		  instant_add(now.mono, duration_ms(LEAVE_HAND_OVER_MS)), leave_tell, c);
+	if (s == NULL || s->ops == NULL)
+		leave_tell(c, now);
+	else
+		s->ops->hand_over(s->ctx, now, &c->successors[0], &c->predecessors[0], &c->self,
+				  leave_handed_over, c);
+}
+
+/* A neighbour leaves: as if it had failed, but its lists say who closes the gap. */
+static void leave_on_request(void *ctx, struct now now, const struct incoming *request)
+{
+	struct chord *c = ctx;
+	struct reader r = reader_of(request->body);
+	struct node_id leaving = request->signer.node_id;
+	struct chord_leave data;
+	struct leave_req leave;
+	struct chord_node *node;
+	struct reader dr;
+	char text[NODE_ID_TEXT_SIZE];
+
+	c->now_hint = now.mono;
+	if (leave_req_get(&r, peer_arena(c->peer), &leave) != 0 || reader_finish(&r) != 0) {
+		chord_refuse(c, now, request, ERR_MALFORMED, "leave.refused");
+		return;
+	}
+	dr = reader_of(leave.overlay_specific_data);
+	if (chord_leave_get(&dr, peer_arena(c->peer), &data) != 0 || reader_finish(&dr) != 0) {
+		chord_refuse(c, now, request, ERR_MALFORMED, "leave.refused");
+		return;
+	}
+	/* The same checks as for Join. */
+	if (!node_id_equal(&leave.leaving_peer_id, &leaving) || !request->direct) {
+		chord_refuse(c, now, request, ERR_FORBIDDEN, "leave.refused");
+		return;
+	}
+	transport_answer(c->peer, now, request->handle, SLICE_EMPTY, NULL, 0);
+	log_info(peer_log(c->peer), "leave.received", "node=%s", node_id_text(&leaving, text));
+	node = chord_tables_find(c, &leaving);
+	if (node == NULL)
+		return;
+	node->has_left = true;
+	chord_tables_quarantine(c, now, &leaving);
+	(void)chord_tables_set_ready(c, now, &leaving, false);
+	update_learn_list(c, now, data.nodes, data.count);
+	if (c->is_client)
+		client_on_link_down(c, now, &leaving);
+}
+
+void leave_start(struct chord *c)
+{
+	transport_set_handler(c->peer, METHOD_LEAVE, leave_on_request, c);
+}
+
+void leave_stop(struct chord *c)
+{
+	timer_disarm(peer_timers(c->peer), &c->leaving.timer);
+}
