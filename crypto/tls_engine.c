@@ -325,14 +325,11 @@ struct instant tls_engine_deadline(const struct tls_engine *e)
 
 int tls_engine_expire(struct tls_engine *e, struct now now)
 {
-	int result;
-
 	if (e->err != 0 || !e->datagram || !instant_due(e->deadline, now.mono))
 		return e->err;
 	ERR_clear_error();
 	/* 0 when OpenSSL's clock says that it is too early: the new deadline tells when it is not. */
-	result = DTLSv1_handle_timeout(e->ssl);
-	if (result < 0)
+	if (DTLSv1_handle_timeout(e->ssl) < 0)
 		return tls_engine_fail(e, ERR_LINK, "no answer in the handshake");
 	tls_engine_update_deadline(e, now);
 	return 0;
