@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Addresses of about ten directly connected peers, kept for the next start (RFC 6940 11.4). */
+#ifndef NODE_CACHED_PEERS_H
+#define NODE_CACHED_PEERS_H
+
+#include "overlay/link.h"
+
+#define CACHED_PEERS_MAX 10
+
+/* Reads the file; what is not an address is skipped. Returns how many there are. */
+size_t cached_peers_read(const char *path, struct address out[CACHED_PEERS_MAX]);
+
+/* Writes outgoing links' addresses: those that are known to accept links. Keeps the old file when there are
+ * none. */
+void cached_peers_write(const char *path, const struct peer *p);
+
+#endif

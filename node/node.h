@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* A running node: the peer with its plug-ins, and the event loop around it. Private to node/. */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include <uv.h>
+
+#include "crypto/keystore.h"
+#include "crypto/provider.h"
+#include "crypto/tls_engine.h"
+#include "node/admission.h"
+#include "node/configuration_file.h"
+#include "node/settings.h"
+#include "overlay/base/map.h"
+#include "overlay/chord/chord.h"
+#include "overlay/peer.h"
+#include "storage/storage.h"
+#include "usage/certificate/certificate_usage.h"
+#include "usage/sip/sip_usage.h"
+
+#define NODE_USAGES_MAX 2
+#define READ_BUFFER_SIZE (64 * 1024) /* shared by all streams */
+
+struct connection;
+struct control;
+struct log_file;
+struct sip_listener;
+struct tcp_listener;
+struct udp_listener;
+
+enum node_phase {
+	NODE_RUNNING,
+	NODE_STOPPING_USAGES, /* they remove what should not outlive us */
+	NODE_LEAVING,         /* handing over, then Leave */
+	NODE_CLOSING          /* every handle is being closed; the loop ends */
+};
+
+/* The turn of the loop under way. */
+struct driver {
+	uv_timer_t timer;
+	uv_prepare_t prepare;
+	uv_check_t check;
+	bool commit_wanted;          /* EFFECT_STORE_COMMIT was seen */
+	bool draining;
+	struct connection *dirty;    /* have output to be written at the end of the turn */
+	struct connection *failed;   /* the peer is told of them after the drain */
+	struct connection *resumed;  /* application links whose first bytes wait for their usage */
+	uint64_t turns, effects;
+};
+
+/* All transport connections. */
+struct connections {
+	struct map *by_link;            /* link_id (8 bytes) to struct connection */
+	struct connection *handshaking; /* list: deadlines are looked for here only */
+	struct connection *all;         /* list */
+	size_t count;
+	struct tcp_listener *tcp_listeners; /* list */
+	struct udp_listener *udp_listeners; /* list */
+	struct admission admission;
+	uint8_t *read_buffer;     /* READ_BUFFER_SIZE, for streams */
+	uint8_t *datagram_buffer; /* for recvmmsg */
+	uint8_t *cipher;          /* ciphertext of one engine call, streams */
+	size_t cipher_len, cipher_room;
+};
+
+struct node {
+	struct settings settings;
+	uv_loop_t loop;
+	enum node_phase phase;
+	struct log log;
+	struct log_file *log_file;
+
+	struct configuration_file *configuration;
+	struct keystore *keys;
+	struct provider *provider;
+	struct tls_context *tls;
+	struct ice_candidate candidates[CANDIDATES_MAX];
+	size_t candidate_count;
+	struct ice_candidate app_candidates[CANDIDATES_MAX];
+	size_t app_candidate_count;
+
+	/* The core and its leaves; made anew when a bootstrap peer ends its search (bootstrap.c). */
+	struct backend backend;
+	struct peer *peer;
+	struct chord *chord;
+	struct storage *storage;
+	struct certificate_usage *certificates;
+	struct sip_usage *sip; /* NULL: no sip-listen */
+	struct usage usages[NODE_USAGES_MAX];
+	size_t usage_count;
+
+	struct driver driver;
+	struct connections connections;
+	struct sip_listener *sip_listener;
+	struct control *control;
+
+	uv_signal_t signals[3];
+	uv_timer_t bootstrap_timer; /* how long a bootstrap peer looks for others */
+	uv_timer_t cache_timer;     /* when cached peers are written */
+	uv_timer_t stop_timer;      /* bounds leaving */
+	size_t usages_stopping;
+	struct now started;
+	int exit_code;
+};
+
+/* Opens everything and starts the peer. ERR_*; `detail` says what to do. The node is freed on failure. */
+int MUST_CHECK node_new(struct node **out, const struct settings *settings, bool keylog, char *detail,
+			size_t detail_size);
+
+/* Runs until the node has stopped; the process's exit code. */
+int node_run(struct node *n);
+void node_free(struct node *n);
+
+/* Unregister, hand over, Leave, flush, end. Does nothing when that is under way. */
+void node_leave(struct node *n);
+
+/* Ends without telling anybody. */
+void node_shutdown(struct node *n);
+
+/* EFFECT_PEER_STATE and EFFECT_CONFIGURATION. */
+void node_on_state(struct node *n, struct now now, enum peer_state state);
+void node_on_configuration(struct node *n, struct now now);
+
+struct now node_now(void);
+
+#endif
