@@ -144,7 +144,7 @@ static int certificate_destination_parse(struct slice hex, struct node_id *id)
 	}
 	if (reader_u8(&r) != DESTINATION_NODE || reader_u8(&r) != NODE_ID_LENGTH)
 		return ERR_CERTIFICATE;
-	node_id_get(&r, id);
+	reader_copy(&r, id->bytes, sizeof(id->bytes));
 	return reader_finish(&r) != 0 ? ERR_CERTIFICATE : 0;
 }
 
