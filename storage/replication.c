@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MIT */
+/* Who else must hold what we hold, and making it so.
+ *
+ * A Store is answered by the owner when both replicas confirmed it, or after three seconds with those that
+ * did: 10.4 lets the owner answer first, but then an acknowledged record would have a single copy.
+ *
+ * What topology changes ask (10.7.3) is not followed change by change. A sweep looks at every Resource and
+ * compares what is with what should be: the owner makes the replicas that are missing; who stopped being the
+ * owner tells the new one; who is no longer even a replica does so too and then forgets. Nothing is forgotten
+ * before the new owner answered a Store of all of it and named two replicas that confirmed: the answer to a
+ * Store is this proof, for an owner answers a hand-over like any Store, after its replicas. Three
+ * predecessors then lie between us and the Resource, for we are neither owner nor one of two successors.
+ *
+ * Hand-over Stores carry replica number 1: their request is signed by us, not by who may write, and so only
+ * 7.4.1.1's check of the sender applies. Each value's own signature is checked in any case. An owner that
+ * does not take us for a plausible holder refuses (Forbidden); then we keep the data until its lifetime ends,
+ * and ask again from time to time. */
+#include "storage/replication.h"
+
+#include <stdlib.h>
+
+#include "overlay/base/invariant.h"
+#include "storage/transfer.h"
+
+#define REPLICA_WAIT_MS 3000u      /* an owner's patience with its replicas */
+#define TRANSFERS_MAX 16u          /* maintenance Stores in flight; those of clients' Stores come on top */
+#define SWEEP_SETTLE_MS 50u        /* changes of the topology come in bursts */
+#define SWEEP_RETRY_MS 5000u
+
+struct hand_over {
+	struct hand_over *next;
+	struct storage *storage;
+	struct node_id to;
+	struct node_id *points; /* owned */
+	size_t count;
+	size_t at;          /* the next one to begin with */
+	size_t outstanding; /* transfers */
+	int err;            /* the first one met */
+	storage_done_fn *done;
+	void *done_ctx;
+	struct timer timer;
+};
+
+static void replication_sweep(void *ctx, struct now now);
+static void hand_over_step(void *ctx, struct now now);
+
+static size_t replication_nodes(const struct storage *s, struct node_id out[TOPOLOGY_REPLICAS])
+{
+	const struct topology *t = peer_topology(s->peer);
+
+	return t->ops->replicas(t->ctx, out);
+}
+
+static enum responsibility replication_role(const struct storage *s, const struct node_id *point)
+{
+	const struct topology *t = peer_topology(s->peer);
+
+	return t->ops->responsibility(t->ctx, point);
+}
+
+/* ---- Stores that wait ---- */
+
+void replication_dirty(struct storage *s)
+{
+	struct effect e = { .type = EFFECT_STORE_COMMIT };
+
+	if (s->commit_queued)
+		return;
+	s->commit_queued = true;
+	peer_queue_effect(s->peer, &e);
+}
+
+void replication_await_commit(struct storage *s, struct store_wait *wait)
+{
+	wait->next = NULL;
+	*s->uncommitted_end = wait;
+	s->uncommitted_end = &wait->next;
+	replication_dirty(s);
+}
+
+/* The replicas that hold everything up to `version`. */
+static size_t replication_confirmed(const struct storage *s, struct stored_resource *r, uint64_t version,
+				    struct node_id out[TOPOLOGY_REPLICAS], size_t *wanted)
+{
+	struct node_id replicas[TOPOLOGY_REPLICAS];
+	size_t count = 0;
+
+	*wanted = replication_nodes(s, replicas);
+	for (size_t i = 0; i < *wanted; i++) {
+		const struct holder *h = store_holder(r, &replicas[i], false);
+
+		if (h != NULL && h->confirmed >= version)
+			out[count++] = replicas[i];
+	}
+	return count;
+}
+
+/* Answers those whose replicas have all confirmed. */
+static void replication_progress(struct storage *s, struct now now, struct stored_resource *r)
+{
+	struct store_wait **link = &r->waits;
+
+	while (*link != NULL) {
+		struct node_id confirmed[TOPOLOGY_REPLICAS];
+		struct store_wait *wait = *link;
+		size_t wanted;
+		size_t count = replication_confirmed(s, r, wait->version, confirmed, &wanted);
+
+		if (count < wanted) {
+			link = &wait->next;
+			continue;
+		}
+		*link = wait->next;
+		storage_wait_answer(s, now, wait, confirmed, count);
+	}
+}
+
+/* Answers one with the replicas that there are. */
+static void replication_give_up(struct storage *s, struct now now, struct stored_resource *r,
+				struct store_wait *wait)
+{
+	struct node_id confirmed[TOPOLOGY_REPLICAS];
+	size_t wanted;
+	size_t count = replication_confirmed(s, r, wait->version, confirmed, &wanted);
+
+	log_info(peer_log(s->peer), "storage.unprotected", "replicas=%zu wanted=%zu", count, wanted);
+	for (struct store_wait **link = &r->waits; *link != NULL; link = &(*link)->next) {
+		if (*link == wait) {
+			*link = wait->next;
+			break;
+		}
+	}
+	storage_wait_answer(s, now, wait, confirmed, count);
+}
+
+static void replication_wait_over(void *ctx, struct now now)
+{
+	struct store_wait *wait = ctx;
+	struct stored_resource *r = store_resource(&wait->storage->store, &wait->point);
+
+	invariant(r != NULL);
+	replication_give_up(wait->storage, now, r, wait);
+}
+
+void replication_forget(struct storage *s, struct now now, struct stored_resource *r)
+{
+	while (r->waits != NULL)
+		replication_give_up(s, now, r, r->waits);
+}
+
+/* What cannot be sent now is put off; the sweep comes back to it. */
+static void replication_start(struct storage *s, struct now now, struct stored_resource *r,
+			      const struct node_id *to, size_t replica_number)
+{
+	if (transfer_start(s, now, r, to, (uint8_t)replica_number, NULL) != 0)
+		s->sweep_left = true;
+}
+
+/* Stores to every replica what it lacks, whether the neighbourhood has settled or not. */
+static void replication_replicate(struct storage *s, struct now now, struct stored_resource *r)
+{
+	struct node_id replicas[TOPOLOGY_REPLICAS];
+	size_t count = replication_nodes(s, replicas);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct holder *h = store_holder(r, &replicas[i], true);
+
+		if (h != NULL && !h->in_flight && h->confirmed < r->version)
+			replication_start(s, now, r, &replicas[i], i + 1);
+	}
+}
+
+void replication_committed(struct storage *s, struct now now)
+{
+	struct store_wait *wait = s->uncommitted;
+
+	s->uncommitted = NULL;
+	s->uncommitted_end = &s->uncommitted;
+	while (wait != NULL) {
+		struct stored_resource *r = store_resource(&s->store, &wait->point);
+		struct store_wait *next = wait->next;
+
+		if (!wait->is_owner || r == NULL) {
+			storage_wait_answer(s, now, wait, NULL, 0);
+		} else {
+			wait->next = r->waits;
+			r->waits = wait;
+			r->owner_may_lack_it = true;
+			timer_arm(peer_timers(s->peer), &wait->timer,
+				  instant_add(now.mono, duration_ms(REPLICA_WAIT_MS)),
+				  replication_wait_over, wait);
+			replication_replicate(s, now, r);
+			replication_progress(s, now, r);
+		}
+		wait = next;
+	}
+}
+
+void replication_source(struct stored_resource *r, const struct node_id *from)
+{
+	struct holder *h = store_holder(r, from, false);
+
+	/* It may be about to forget: should it become a replica again, it is given everything again. */
+	if (h != NULL)
+		h->confirmed = 0;
+}
+
+/* ---- The sweep ---- */
+
+static void replication_sweep_soon(struct storage *s, struct now now, uint64_t ms)
+{
+	struct instant at = instant_add(now.mono, duration_ms(ms));
+
+	if (!timer_is_armed(&s->sweep_timer) || instant_before(at, s->sweep_timer.at))
+		timer_arm(peer_timers(s->peer), &s->sweep_timer, at, replication_sweep, s);
+}
+
+/* The node that owns `point` as far as we can see among our predecessors; else *out stays as it is. */
+static void replication_owner(const struct storage *s, const struct node_id *point, struct node_id *out)
+{
+	const struct topology *t = peer_topology(s->peer);
+	struct topology_view view;
+
+	t->ops->view(t->ctx, &view);
+	for (size_t i = 0; i + 1 < view.predecessor_count; i++) {
+		if (node_id_in_range(point, &view.predecessors[i + 1], &view.predecessors[i])) {
+			*out = view.predecessors[i];
+			return;
+		}
+	}
+}
+
+/* What was confirmed by nodes that are gone, or that may have forgotten since, counts no longer. */
+static void replication_prune_holders(const struct storage *s, struct stored_resource *r)
+{
+	const struct topology *t = peer_topology(s->peer);
+	struct node_id replicas[TOPOLOGY_REPLICAS];
+	size_t count = replication_nodes(s, replicas);
+	struct topology_view view;
+
+	t->ops->view(t->ctx, &view);
+	for (size_t i = 0; i < r->holder_count; i++) {
+		bool stays = false;
+
+		for (size_t k = 0; k < count; k++)
+			stays |= node_id_equal(&r->holders[i].node, &replicas[k]);
+		for (size_t k = 0; k < view.predecessor_count; k++)
+			stays |= node_id_equal(&r->holders[i].node, &view.predecessors[k]);
+		if (!stays)
+			r->holders[i].confirmed = 0;
+	}
+}
+
+static void replication_sweep_owned(struct storage *s, struct now now, struct stored_resource *r)
+{
+	struct node_id replicas[TOPOLOGY_REPLICAS];
+	size_t count = replication_nodes(s, replicas);
+
+	r->owner_may_lack_it = true;
+	replication_prune_holders(s, r);
+	for (size_t i = 0; i < count; i++) {
+		const struct holder *h = store_holder(r, &replicas[i], true);
+
+		if (h != NULL && h->confirmed >= r->version)
+			continue;
+		s->sweep_left = true;
+		if (h != NULL && !h->in_flight && s->replicas_settled &&
+		    instant_due(h->retry, now.mono))
+			replication_start(s, now, r, &replicas[i], i + 1);
+	}
+}
+
+/* Tells the owner. True when it and two replicas of its own hold everything. */
+static bool replication_tell_owner(struct storage *s, struct now now, struct stored_resource *r, bool must)
+{
+	struct node_id owner = { 0 };
+	struct holder *h;
+
+	/* Unknown: the zero Node-ID stands for whoever is responsible. */
+	replication_owner(s, &r->point, &owner);
+	h = store_holder(r, &owner, true);
+	if (h == NULL)
+		return false;
+	if (h->confirmed >= r->version) {
+		r->owner_may_lack_it = false;
+		if (!must)
+			return false;
+		if (h->replicas >= TOPOLOGY_REPLICAS)
+			return true;
+		/* It has the data and lacks replicas: ask again, with the same Store. */
+		h->confirmed = 0;
+		h->retry = instant_add(now.mono, duration_ms(SWEEP_RETRY_MS));
+	}
+	s->sweep_left = true;
+	if (!h->in_flight && instant_due(h->retry, now.mono))
+		replication_start(s, now, r, &owner, 1);
+	return false;
+}
+
+/* `r` may be gone afterwards. */
+static void replication_sweep_resource(struct storage *s, struct now now, struct stored_resource *r)
+{
+	switch (replication_role(s, &r->point)) {
+	case RESPONSIBLE_OWNER:
+		replication_sweep_owned(s, now, r);
+		break;
+	case RESPONSIBLE_REPLICA:
+		if (r->owner_may_lack_it)
+			replication_tell_owner(s, now, r, false);
+		break;
+	case RESPONSIBLE_NOT:
+		if (replication_tell_owner(s, now, r, true) && r->waits == NULL) {
+			log_info(peer_log(s->peer), "storage.forgotten", "kinds=%zu", r->kind_count);
+			store_remove_resource(&s->store, now, r);
+		}
+		break;
+	}
+}
+
+static void replication_sweep_begin(struct storage *s)
+{
+	size_t cursor = 0;
+	void *r;
+
+	free(s->sweep_points);
+	s->sweep_points = memory_alloc((map_count(s->store.resources) + 1) * sizeof(*s->sweep_points));
+	s->sweep_count = s->sweep_at = 0;
+	s->sweep_left = false;
+	while (map_next(s->store.resources, &cursor, NULL, &r))
+		s->sweep_points[s->sweep_count++] = ((struct stored_resource *)r)->point;
+}
+
+/* Goes on as long as there is room for Stores. */
+static void replication_sweep_step(struct storage *s, struct now now)
+{
+	if (s->sweep_points == NULL)
+		return;
+	while (s->sweep_at < s->sweep_count && s->transfer_count < TRANSFERS_MAX) {
+		struct stored_resource *r = store_resource(&s->store, &s->sweep_points[s->sweep_at++]);
+
+		if (r != NULL)
+			replication_sweep_resource(s, now, r);
+	}
+	if (s->sweep_at < s->sweep_count)
+		return;
+	free(s->sweep_points);
+	s->sweep_points = NULL;
+	if (s->sweep_left)
+		replication_sweep_soon(s, now, SWEEP_RETRY_MS);
+}
+
+static void replication_sweep(void *ctx, struct now now)
+{
+	struct storage *s = ctx;
+	enum peer_state state = peer_state(s->peer);
+
+	if (state == PEER_JOINED) {
+		replication_sweep_begin(s);
+		replication_sweep_step(s, now);
+	} else if (state != PEER_LEAVING && state != PEER_LEFT && s->store.values > 0) {
+		/* Nobody's neighbour yet: who owns what is not known. */
+		replication_sweep_soon(s, now, SWEEP_RETRY_MS);
+	}
+}
+
+void replication_topology_changed(struct storage *s, struct now now, bool replicas_settled)
+{
+	s->replicas_settled = replicas_settled;
+	if (s->store.values > 0)
+		replication_sweep_soon(s, now, SWEEP_SETTLE_MS);
+}
+
+/* ---- Hand-over ---- */
+
+static void hand_over_end(struct hand_over *job, struct now now)
+{
+	struct storage *s = job->storage;
+
+	for (struct hand_over **link = &s->hand_overs; *link != NULL; link = &(*link)->next) {
+		if (*link == job) {
+			*link = job->next;
+			break;
+		}
+	}
+	log_info(peer_log(s->peer), "storage.handed_over", "resources=%zu result=%s", job->count,
+		 error_name(job->err));
+	if (job->done != NULL)
+		job->done(job->done_ctx, now, job->err);
+	free(job->points);
+	free(job);
+}
+
+/* The receiver is out of reach: no use in trying the rest. */
+static bool hand_over_is_hopeless(int err)
+{
+	return err == ERR_REQUEST_TIMEOUT || err == ERR_NO_ROUTE || err == ERR_LINK || err == ERR_CANCELLED;
+}
+
+static void hand_over_note(struct hand_over *job, int err)
+{
+	if (err == 0)
+		return;
+	if (job->err == 0)
+		job->err = err;
+	if (hand_over_is_hopeless(err))
+		job->at = job->count;
+}
+
+/* Begins with one Resource. */
+static void hand_over_resource(struct hand_over *job, struct now now, struct stored_resource *r)
+{
+	struct storage *s = job->storage;
+	struct holder *h = store_holder(r, &job->to, true);
+	struct transfer *under_way;
+	int err;
+
+	if (h != NULL && h->confirmed >= r->version && !h->in_flight)
+		return;
+	under_way = transfer_find(s, &r->point, &job->to);
+	if (under_way != NULL && under_way->hand_over == NULL) {
+		under_way->hand_over = job;
+		job->outstanding++;
+		return;
+	}
+	err = transfer_start(s, now, r, &job->to, 1, job);
+	if (err == 0)
+		job->outstanding++;
+	else
+		hand_over_note(job, err);
+}
+
+static void hand_over_step(void *ctx, struct now now)
+{
+	struct hand_over *job = ctx;
+
+	while (job->at < job->count && job->outstanding < TRANSFERS_MAX) {
+		struct stored_resource *r =
+			store_resource(&job->storage->store, &job->points[job->at++]);
+
+		if (r != NULL)
+			hand_over_resource(job, now, r);
+	}
+	if (job->at >= job->count && job->outstanding == 0)
+		hand_over_end(job, now);
+}
+
+void replication_hand_over(struct storage *s, struct now now, const struct node_id *to,
+			   const struct node_id *after, const struct node_id *upto,
+			   storage_done_fn *done, void *done_ctx)
+{
+	struct hand_over *job = memory_alloc(sizeof(*job));
+	size_t cursor = 0;
+	void *item;
+
+	job->storage = s;
+	job->to = *to;
+	job->done = done;
+	job->done_ctx = done_ctx;
+	job->points = memory_alloc((map_count(s->store.resources) + 1) * sizeof(*job->points));
+	while (map_next(s->store.resources, &cursor, NULL, &item)) {
+		const struct stored_resource *r = item;
+
+		if (node_id_in_range(&r->point, after, upto))
+			job->points[job->count++] = r->point;
+	}
+	job->next = s->hand_overs;
+	s->hand_overs = job;
+	/* By a timer: the caller's step ends before `done` is called. */
+	timer_arm(peer_timers(s->peer), &job->timer, now.mono, hand_over_step, job);
+}
+
+/* The job a transfer belonged to goes on with the rest of the same Resource, then with others. */
+static void hand_over_transferred(struct hand_over *job, struct now now, struct stored_resource *r, int err)
+{
+	job->outstanding--;
+	hand_over_note(job, err);
+	if (err == 0 && r != NULL && !hand_over_is_hopeless(job->err))
+		hand_over_resource(job, now, r);
+	hand_over_step(job, now);
+}
+
+void replication_transferred(struct storage *s, struct now now, const struct transfer *t, int err)
+{
+	struct stored_resource *r = store_resource(&s->store, &t->point);
+	enum peer_state state = peer_state(s->peer);
+
+	if (r != NULL) {
+		replication_progress(s, now, r);
+		if (r->waits != NULL && err == 0)
+			replication_replicate(s, now, r);
+	}
+	if (t->hand_over != NULL)
+		hand_over_transferred(t->hand_over, now, r, err);
+	else if (r != NULL && state == PEER_JOINED)
+		replication_sweep_resource(s, now, r);
+	if (s->sweep_points != NULL)
+		replication_sweep_step(s, now);
+	else if (s->sweep_left && state == PEER_JOINED)
+		replication_sweep_soon(s, now, SWEEP_RETRY_MS);
+}
+
+void replication_reset(struct storage *s, struct now now)
+{
+	transfer_cancel_all(s);
+	for (struct hand_over *job = s->hand_overs; job != NULL; job = job->next) {
+		job->outstanding = 0;
+		job->at = job->count;
+		if (job->err == 0)
+			job->err = ERR_STORAGE;
+		timer_arm(peer_timers(s->peer), &job->timer, now.mono, hand_over_step, job);
+	}
+}
+
+void replication_free(struct storage *s)
+{
+	size_t cursor = 0;
+	void *item;
+
+	transfer_cancel_all(s);
+	timer_disarm(peer_timers(s->peer), &s->sweep_timer);
+	free(s->sweep_points);
+	while (s->uncommitted != NULL) {
+		struct store_wait *next = s->uncommitted->next;
+
+		free(s->uncommitted);
+		s->uncommitted = next;
+	}
+	while (map_next(s->store.resources, &cursor, NULL, &item)) {
+		struct stored_resource *r = item;
+
+		while (r->waits != NULL) {
+			struct store_wait *next = r->waits->next;
+
+			timer_disarm(peer_timers(s->peer), &r->waits->timer);
+			free(r->waits);
+			r->waits = next;
+		}
+	}
+	while (s->hand_overs != NULL) {
+		struct hand_over *job = s->hand_overs;
+
+		s->hand_overs = job->next;
+		timer_disarm(peer_timers(s->peer), &job->timer);
+		free(job->points);
+		free(job);
+	}
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Copies at other nodes: replicas (RFC 6940 10.4), hand-over (10.5), what topology changes ask (10.7.3). */
+#ifndef STORAGE_REPLICATION_H
+#define STORAGE_REPLICATION_H
+
+#include "storage/storage_state.h"
+
+struct transfer;
+
+/* Takes the wait; it goes on with replication_commit. Queues EFFECT_STORE_COMMIT once. */
+void replication_await_commit(struct storage *s, struct store_wait *wait);
+/* The backend was written to. */
+void replication_dirty(struct storage *s);
+/* What the uncommitted wait for is durable: replicas, or answers. */
+void replication_committed(struct storage *s, struct now now);
+
+/* A Resource goes: those who wait for its replicas are answered. */
+void replication_forget(struct storage *s, struct now now, struct stored_resource *r);
+
+/* Another node holds what `t` says (err == 0), or could not be reached, or refused. `t` is a copy. */
+void replication_transferred(struct storage *s, struct now now, const struct transfer *t, int err);
+
+/* `from` stored here what it holds of `r`: perhaps to forget it afterwards. */
+void replication_source(struct stored_resource *r, const struct node_id *from);
+
+void replication_topology_changed(struct storage *s, struct now now, bool replicas_settled);
+void replication_hand_over(struct storage *s, struct now now, const struct node_id *to,
+			   const struct node_id *after, const struct node_id *upto,
+			   storage_done_fn *done, void *done_ctx);
+
+/* The working set is about to be loaded again: what is in flight is of no use; hand-overs fail. */
+void replication_reset(struct storage *s, struct now now);
+
+/* Frees everything without a word to anybody. */
+void replication_free(struct storage *s);
+
+#endif
