@@ -57,7 +57,7 @@ struct peer {
 	struct config_update *config_update;   /* config_update.h */
 };
 
-/* The state without its effect and log line: for peer.c and bootstrap.c. */
+/* "joining"; for logs. */
 const char *peer_state_name(enum peer_state s);
 
 #endif

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: MIT */
+/* The Connection Table: links come up, become ATTACHED, go quiet, are superseded and go. */
+#include "overlay/link_table.h"
+
+#include <stdlib.h>
+
+#include "overlay/attach_table.h"
+#include "overlay/base/invariant.h"
+#include "overlay/base/map.h"
+#include "overlay/bootstrap.h"
+#include "overlay/peer_state.h"
+#include "overlay/transport_state.h"
+
+#define LINK_OPEN_TIMEOUT_MS 5000    /* connection and handshake */
+#define LINK_UNUSED_TIMEOUT_S 60     /* of a bootstrap link that was never attached */
+#define LINK_SUPERSEDED_MS 1000      /* the end that decides closes the older link after this */
+#define LINK_SUPERSEDED_OTHER_S 10   /* the other end, should the first not have done it */
+#define LINK_SIMULTANEOUS_S 5        /* links younger than this may have crossed */
+
+struct link_table {
+	struct map *by_id;   /* link_id -> struct link, owned */
+	struct map *by_node; /* Node-ID -> usable overlay link */
+	struct link *gone;   /* closed in this turn */
+	link_id last_id;
+};
+
+void link_table_new(struct peer *p)
+{
+	p->links = memory_alloc(sizeof(*p->links));
+	p->links->by_id = map_new(prng_next(&p->prng));
+	p->links->by_node = map_new(prng_next(&p->prng));
+}
+
+static void link_free(struct link *l)
+{
+	framing_free(&l->framing);
+	free(l);
+}
+
+void link_table_sweep(struct peer *p)
+{
+	while (p->links->gone != NULL) {
+		struct link *l = p->links->gone;
+
+		p->links->gone = l->next_gone;
+		link_free(l);
+	}
+}
+
+void link_table_free(struct peer *p)
+{
+	size_t cursor = 0;
+	void *l;
+
+	link_table_sweep(p);
+	while (map_next(p->links->by_id, &cursor, NULL, &l)) {
+		timer_disarm(&p->timers, &((struct link *)l)->timer);
+		link_free(l);
+	}
+	map_free(p->links->by_id);
+	map_free(p->links->by_node);
+	free(p->links);
+}
+
+static struct slice link_id_key(const link_id *id)
+{
+	return slice_of(id, sizeof(*id));
+}
+
+static struct slice link_node_key(const struct node_id *id)
+{
+	return slice_of(id->bytes, sizeof(id->bytes));
+}
+
+struct link *link_of_id(const struct peer *p, link_id id)
+{
+	return map_find(p->links->by_id, link_id_key(&id));
+}
+
+struct link *link_of_node(const struct peer *p, const struct node_id *node)
+{
+	return map_find(p->links->by_node, link_node_key(node));
+}
+
+struct link *link_table_next(const struct peer *p, size_t *cursor)
+{
+	void *l;
+
+	return map_next(p->links->by_id, cursor, NULL, &l) ? l : NULL;
+}
+
+size_t link_count(const struct peer *p)
+{
+	return map_count(p->links->by_id);
+}
+
+size_t link_usable_count(const struct peer *p)
+{
+	return map_count(p->links->by_node);
+}
+
+static void link_due(void *ctx, struct now now);
+
+void link_wake(struct peer *p, struct link *l, struct instant at)
+{
+	/* Armed earlier is good enough: link_due looks again. So most frames cost no heap work. */
+	if (timer_is_armed(&l->timer) && !instant_before(at, l->timer.at))
+		return;
+	if (!instant_is_never(at))
+		timer_arm(&p->timers, &l->timer, at, link_due, l);
+}
+
+static struct link *link_add(struct peer *p, struct now now, const struct address *address,
+			     enum overlay_link_type type, enum link_purpose purpose)
+{
+	struct link *l;
+
+	if (map_count(p->links->by_id) >= p->links_max)
+		return NULL;
+	l = memory_alloc(sizeof(*l));
+	l->peer = p;
+	l->id = ++p->links->last_id;
+	l->type = type;
+	l->purpose = purpose;
+	l->address = *address;
+	l->is_client = true;
+	l->since = l->last_used = now.mono;
+	l->close_at = INSTANT_NEVER;
+	framing_init(&l->framing, now.mono, type != OVERLAY_LINK_TLS_TCP_FH_NO_ICE);
+	map_put(p->links->by_id, link_id_key(&l->id), l);
+	return l;
+}
+
+struct link *link_open(struct peer *p, struct now now, const struct address *address,
+		       enum overlay_link_type type, enum link_purpose purpose, link_opened_fn *opened,
+		       void *ctx)
+{
+	struct link *l = link_add(p, now, address, type, purpose);
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (l == NULL) {
+		log_warning(p->log, "link.limit", "links=%zu", map_count(p->links->by_id));
+		return NULL;
+	}
+	l->state = LINK_OPENING;
+	l->outgoing = true;
+	l->opened = opened;
+	l->opened_ctx = ctx;
+	link_wake(p, l, instant_add(now.mono, duration_ms(LINK_OPEN_TIMEOUT_MS)));
+	peer_queue_effect(p, &(struct effect){ .type = EFFECT_LINK_OPEN,
+					       .link = l->id,
+					       .address = *address,
+					       .link_type = type,
+					       .purpose = purpose });
+	log_debug(p->log, "link.open", "link=%llu address=%s type=%s", (unsigned long long)l->id,
+		  address_text(address, text), overlay_link_type_name(type));
+	return l;
+}
+
+/* Another usable link to the same node, to take over when `l` goes. */
+static struct link *link_other(const struct peer *p, const struct link *l)
+{
+	struct link *other;
+	size_t cursor = 0;
+
+	while ((other = link_table_next(p, &cursor)) != NULL) {
+		if (other != l && other->purpose == LINK_OVERLAY &&
+		    (other->state == LINK_UP || other->state == LINK_ATTACHED) &&
+		    node_id_equal(&other->node_id, &l->node_id))
+			return other;
+	}
+	return NULL;
+}
+
+/* Out of routing: another link takes its place, or the topology plug-in hears of it. */
+static void link_unroute(struct peer *p, struct now now, struct link *l)
+{
+	struct link *other;
+
+	if (link_of_node(p, &l->node_id) != l)
+		return;
+	map_remove(p->links->by_node, link_node_key(&l->node_id));
+	other = link_other(p, l);
+	if (other != NULL) {
+		map_put(p->links->by_node, link_node_key(&other->node_id), other);
+		other->close_at = INSTANT_NEVER;
+		if (l->is_announced)
+			other->state = LINK_ATTACHED;
+		other->is_announced |= l->is_announced;
+		other->is_client &= l->is_client;
+	} else if (l->is_announced) {
+		p->topology.ops->link_down(p->topology.ctx, now, &l->node_id);
+	}
+	l->is_announced = false;
+	transport_link_lost(p, now, l->id);
+}
+
+/* Takes `l` out of the table and tells whoever counted on it. */
+static void link_remove(struct peer *p, struct now now, struct link *l, int reason)
+{
+	bool was_opening = l->state == LINK_OPENING;
+
+	l->is_gone = true;
+	timer_disarm(&p->timers, &l->timer);
+	map_remove(p->links->by_id, link_id_key(&l->id));
+	l->next_gone = p->links->gone;
+	p->links->gone = l;
+	if (was_opening) {
+		if (l->opened != NULL)
+			l->opened(l->opened_ctx, now, l, reason == 0 ? ERR_LINK : reason);
+		return;
+	}
+	if (l->purpose != LINK_OVERLAY)
+		return;
+	p->counters.links_lost++;
+	link_unroute(p, now, l);
+	bootstrap_link_lost(p, now);
+}
+
+void link_close(struct peer *p, struct now now, struct link *l, int reason)
+{
+	char node[NODE_ID_TEXT_SIZE];
+
+	if (l->is_gone)
+		return;
+	log_debug(p->log, "link.close", "link=%llu node=%s reason=%s", (unsigned long long)l->id,
+		  node_id_text(&l->node_id, node), error_name(reason));
+	peer_queue_effect(p, &(struct effect){ .type = EFFECT_LINK_CLOSE, .link = l->id, .reason = reason });
+	link_remove(p, now, l, reason);
+}
+
+void peer_link_down(struct peer *p, struct now now, link_id link, int reason)
+{
+	struct link *l = link_of_id(p, link);
+	char node[NODE_ID_TEXT_SIZE];
+
+	if (l == NULL)
+		return;
+	log_info(p->log, "link.down", "link=%llu node=%s state=%s reason=%s", (unsigned long long)link,
+		 node_id_text(&l->node_id, node), link_state_name(l->state), error_name(reason));
+	link_remove(p, now, l, reason == 0 ? ERR_LINK : reason);
+	transport_run_local(p, now);
+}
+
+/* The end with the larger Node-ID decides which of two links stays, so that both cannot close each other's;
+ * the other end follows, and sweeps up late. */
+static void link_supersede(struct peer *p, struct now now, struct link *old, struct link *fresh)
+{
+	bool decides = node_id_compare(&p->node_id, &fresh->node_id) > 0;
+	bool crossed = old->outgoing != fresh->outgoing &&
+		       instant_since(now.mono, old->since).us < LINK_SIMULTANEOUS_S * 1000000ull;
+	/* Links that crossed: the one that the larger Node-ID opened stays. */
+	bool keep_old = crossed && old->outgoing == decides;
+	struct link *loser = keep_old ? fresh : old;
+
+	loser->close_at = instant_add(now.mono, decides ? duration_ms(LINK_SUPERSEDED_MS)
+						        : duration_s(LINK_SUPERSEDED_OTHER_S));
+	link_wake(p, loser, loser->close_at);
+	if (keep_old) {
+		fresh->state = old->state;
+		return;
+	}
+	map_put(p->links->by_node, link_node_key(&fresh->node_id), fresh);
+	fresh->state = old->state;
+	fresh->is_announced = old->is_announced;
+	fresh->is_client = old->is_client;
+	old->is_announced = false;
+}
+
+/* The handshake is done and the certificate accepted. */
+static void link_came_up(struct peer *p, struct now now, struct link *l)
+{
+	struct link *old = link_of_node(p, &l->node_id);
+	char node[NODE_ID_TEXT_SIZE];
+	char address[ADDRESS_TEXT_SIZE];
+
+	l->state = LINK_UP;
+	l->since = l->last_used = now.mono;
+	l->framing.last_received = now.mono;
+	p->counters.links_opened++;
+	log_info(p->log, "link.up", "link=%llu node=%s address=%s type=%s direction=%s",
+		 (unsigned long long)l->id, node_id_text(&l->node_id, node),
+		 address_text(&l->address, address), overlay_link_type_name(l->type),
+		 l->outgoing ? "out" : "in");
+	if (l->purpose != LINK_OVERLAY)
+		return;
+	if (old == NULL)
+		map_put(p->links->by_node, link_node_key(&l->node_id), l);
+	else
+		link_supersede(p, now, old, l);
+	timer_disarm(&p->timers, &l->timer);
+	link_wake(p, l, instant_min(framing_deadline(l), l->close_at));
+}
+
+/* 0, or why the other end's certificate is refused. */
+static int link_identify(struct peer *p, struct now now, struct slice certificate, struct identity *out)
+{
+	int err = p->security.ops->identify(p->security.ctx, now.wall, certificate, out);
+
+	if (err == 0 && out->node_id_count == 0)
+		err = ERR_CERTIFICATE;
+	/* A bootstrap address may be our own. */
+	if (err == 0 && identity_has_node_id(out, &p->node_id))
+		err = ERR_DUPLICATE;
+	for (size_t i = 0; err == 0 && i < p->configuration.bad_node_count; i++)
+		if (identity_has_node_id(out, &p->configuration.bad_nodes[i]))
+			err = ERR_BAD_NODE;
+	return err;
+}
+
+static void link_refused(struct peer *p, const struct address *remote, int err)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	p->counters.links_refused++;
+	counter_error(&p->counters, err);
+	log_info(p->log, "link.refused", "address=%s reason=%s", address_text(remote, text),
+		 error_name(err));
+}
+
+link_id peer_link_accept(struct peer *p, struct now now, enum link_purpose purpose,
+			 enum overlay_link_type type, const struct address *remote,
+			 struct slice certificate)
+{
+	struct identity identity;
+	struct link *l;
+	int err = link_identify(p, now, certificate, &identity);
+
+	if (err == 0 && (p->state == PEER_IDLE || p->state == PEER_LEFT))
+		err = ERR_NOT_JOINED;
+	if (err == 0 && purpose == LINK_APPLICATION && !attach_expects_app_link(p, &identity))
+		err = ERR_FORBIDDEN;
+	l = err == 0 ? link_add(p, now, remote, type, purpose) : NULL;
+	if (err == 0 && l == NULL)
+		err = ERR_LIMIT;
+	if (err != 0) {
+		link_refused(p, remote, err);
+		return 0;
+	}
+	l->identity = identity;
+	l->node_id = identity.node_id;
+	attach_name_link(p, l);
+	link_came_up(p, now, l);
+	attach_link_accepted(p, now, l);
+	transport_run_local(p, now);
+	return l->id;
+}
+
+void peer_link_up(struct peer *p, struct now now, link_id link, struct slice certificate)
+{
+	struct link *l = link_of_id(p, link);
+	int err;
+
+	if (l == NULL || l->state != LINK_OPENING)
+		return;
+	err = link_identify(p, now, certificate, &l->identity);
+	if (err != 0) {
+		link_refused(p, &l->address, err);
+		link_close(p, now, l, err);
+		return;
+	}
+	l->node_id = l->identity.node_id;
+	attach_name_link(p, l);
+	link_came_up(p, now, l);
+	if (l->opened != NULL)
+		l->opened(l->opened_ctx, now, l, 0);
+	transport_run_local(p, now);
+}
+
+void link_attach(struct peer *p, struct now now, struct link *l, const struct node_id *node,
+		 bool send_update)
+{
+	if (!node_id_equal(&l->node_id, node) && link_of_node(p, &l->node_id) == l) {
+		/* Several Node-IDs in the certificate: now it is known which one is meant. */
+		map_remove(p->links->by_node, link_node_key(&l->node_id));
+		map_put(p->links->by_node, link_node_key(node), l);
+	}
+	l->node_id = *node;
+	if (l->state == LINK_SUSPECT)
+		link_recover(p, now, l);
+	l->state = LINK_ATTACHED;
+	l->is_bootstrap = false;
+	l->last_used = now.mono;
+	l->is_announced = true;
+	p->topology.ops->link_up(p->topology.ctx, now, node, send_update);
+}
+
+void link_is_peer(struct peer *p, struct now now, struct link *l)
+{
+	l->is_client = false;
+	if (l->state == LINK_UP)
+		link_attach(p, now, l, &l->node_id, false);
+}
+
+void link_suspect(struct peer *p, struct now now, struct link *l)
+{
+	char node[NODE_ID_TEXT_SIZE];
+	bool was_announced = l->is_announced;
+
+	if (l->state != LINK_UP && l->state != LINK_ATTACHED)
+		return;
+	log_info(p->log, "link.suspect", "link=%llu node=%s unacknowledged=%zu",
+		 (unsigned long long)l->id, node_id_text(&l->node_id, node),
+		 framing_unacknowledged(&l->framing));
+	l->state_before = was_announced ? LINK_ATTACHED : l->state;
+	l->state = LINK_SUSPECT;
+	link_unroute(p, now, l);
+}
+
+void link_recover(struct peer *p, struct now now, struct link *l)
+{
+	char node[NODE_ID_TEXT_SIZE];
+
+	if (l->state != LINK_SUSPECT)
+		return;
+	log_info(p->log, "link.recovered", "link=%llu node=%s", (unsigned long long)l->id,
+		 node_id_text(&l->node_id, node));
+	l->state = l->state_before;
+	if (link_of_node(p, &l->node_id) != NULL) {
+		/* Another one has come meanwhile: this one is not needed. */
+		l->close_at = instant_add(now.mono, duration_s(LINK_SUPERSEDED_OTHER_S));
+		link_wake(p, l, l->close_at);
+		return;
+	}
+	map_put(p->links->by_node, link_node_key(&l->node_id), l);
+	if (l->state != LINK_ATTACHED)
+		return;
+	l->is_announced = true;
+	p->topology.ops->link_up(p->topology.ctx, now, &l->node_id, true);
+}
+
+void link_release(struct peer *p, struct link *l)
+{
+	l->is_gone = true;
+	timer_disarm(&p->timers, &l->timer);
+	map_remove(p->links->by_id, link_id_key(&l->id));
+	l->next_gone = p->links->gone;
+	p->links->gone = l;
+}
+
+/* When link_due has to look again. */
+static struct instant link_deadline(const struct link *l)
+{
+	struct instant at = l->close_at;
+
+	if (l->state == LINK_OPENING)
+		return instant_add(l->since, duration_ms(LINK_OPEN_TIMEOUT_MS));
+	if (l->purpose != LINK_OVERLAY)
+		return instant_min(at, instant_add(l->since, duration_s(LINK_UNUSED_TIMEOUT_S)));
+	if (l->is_bootstrap)
+		at = instant_min(at, instant_add(l->last_used, duration_s(LINK_UNUSED_TIMEOUT_S)));
+	return instant_min(at, framing_deadline(l));
+}
+
+static void link_due(void *ctx, struct now now)
+{
+	struct link *l = ctx;
+	struct peer *p = l->peer;
+	bool is_unused = l->is_bootstrap || l->purpose != LINK_OVERLAY;
+
+	if (l->state == LINK_OPENING) {
+		if (instant_due(link_deadline(l), now.mono))
+			link_close(p, now, l, ERR_LINK);
+	} else if (instant_due(l->close_at, now.mono)) {
+		link_close(p, now, l, ERR_DUPLICATE);
+	} else if (is_unused && instant_due(instant_add(l->last_used, duration_s(LINK_UNUSED_TIMEOUT_S)),
+					    now.mono)) {
+		link_close(p, now, l, 0);
+	} else if (l->purpose == LINK_OVERLAY) {
+		framing_expire(p, now, l);
+	}
+	if (!l->is_gone)
+		link_wake(p, l, link_deadline(l));
+}
+
+void link_close_bad(struct peer *p, struct now now)
+{
+	struct link *l;
+	size_t cursor = 0;
+
+	while ((l = link_table_next(p, &cursor)) != NULL) {
+		bool is_bad = false;
+
+		for (size_t i = 0; i < p->configuration.bad_node_count; i++)
+			is_bad |= identity_has_node_id(&l->identity, &p->configuration.bad_nodes[i]);
+		if (!is_bad)
+			continue;
+		link_refused(p, &l->address, ERR_BAD_NODE);
+		link_close(p, now, l, ERR_BAD_NODE);
+		cursor = 0; /* closing may have opened others */
+	}
+}
+
+void link_close_all(struct peer *p, struct now now)
+{
+	struct link *l;
+	size_t cursor = 0;
+
+	while ((l = link_table_next(p, &cursor)) != NULL) {
+		link_close(p, now, l, 0);
+		cursor = 0;
+	}
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* The Connection Table from inside. Everything that happens to a link passes here, so that the topology
+ * plug-in, the Message Transport, Attach and bootstrap learn of it in one order. */
+#ifndef OVERLAY_LINK_TABLE_H
+#define OVERLAY_LINK_TABLE_H
+
+#include "overlay/base/timer.h"
+#include "overlay/framing.h"
+#include "overlay/link.h"
+
+struct peer;
+struct link;
+
+/* How an opening link ended: it is up (err == 0), or it is gone. */
+typedef void link_opened_fn(void *ctx, struct now now, struct link *l, int err);
+
+struct link {
+	struct peer *peer;
+	link_id id;
+	enum link_state state;
+	enum link_state state_before; /* LINK_SUSPECT */
+	enum link_purpose purpose;
+	enum overlay_link_type type;
+	struct address address;
+	struct identity identity; /* of the other end's certificate */
+	struct node_id node_id;   /* the Node-ID it uses: Attach tells among several */
+	bool outgoing;
+	bool is_client;     /* no Join or Update came from it */
+	bool is_announced;  /* the topology plug-in knows of it */
+	bool is_gone;       /* closed; memory kept until the effects are drained */
+	bool is_bootstrap;  /* opened to bootstrap: closed when unused */
+	struct instant since;
+	struct instant last_used; /* a message passed, keepalives not counted */
+	struct instant close_at;  /* superseded by another link to the same node; never: not */
+	uint64_t bytes_in, bytes_out, messages_in, messages_out;
+	struct framing framing;
+	struct timer timer;
+	link_opened_fn *opened; /* while LINK_OPENING; NULL: nobody waits any more */
+	void *opened_ctx;
+	struct link *next_gone;
+};
+
+void link_table_new(struct peer *p);
+void link_table_free(struct peer *p);
+/* Frees what was closed; called when no effect can refer to it. */
+void link_table_sweep(struct peer *p);
+
+/* Asks for a link. NULL: the table is full. */
+struct link *link_open(struct peer *p, struct now now, const struct address *address,
+		       enum overlay_link_type type, enum link_purpose purpose, link_opened_fn *opened,
+		       void *ctx);
+
+/* NULL when there is none. */
+struct link *link_of_id(const struct peer *p, link_id id);
+/* The usable (UP, ATTACHED) overlay link to a node. */
+struct link *link_of_node(const struct peer *p, const struct node_id *node);
+
+/* Walks the table in order of creation; start with *cursor == 0; NULL at the end. */
+struct link *link_table_next(const struct peer *p, size_t *cursor);
+
+/* Nodes to which a usable overlay link leads. */
+size_t link_usable_count(const struct peer *p);
+
+/* Attach is complete: `node` is the Node-ID the other end uses. Tells the topology plug-in. */
+void link_attach(struct peer *p, struct now now, struct link *l, const struct node_id *node,
+		 bool send_update);
+/* A Join or an Update came over it: the other end is a peer (and takes us for attached). */
+void link_is_peer(struct peer *p, struct now now, struct link *l);
+
+/* Closes it (EFFECT_LINK_CLOSE) and tells everybody. `reason`: 0 or ERR_*. */
+void link_close(struct peer *p, struct now now, struct link *l, int reason);
+void link_close_all(struct peer *p, struct now now);
+/* Closes links to nodes that the configuration lists as bad. */
+void link_close_bad(struct peer *p, struct now now);
+
+/* No longer, or again, answering (6.6.3.1). */
+void link_suspect(struct peer *p, struct now now, struct link *l);
+void link_recover(struct peer *p, struct now now, struct link *l);
+
+/* Takes an application link, just up, out of the table without closing it: it is the driver's now. */
+void link_release(struct peer *p, struct link *l);
+
+/* The link's timer will fire at `at` or before. */
+void link_wake(struct peer *p, struct link *l, struct instant at);
+
+#endif
