@@ -53,16 +53,22 @@ static struct slice access_resource_name(const char *user, char *out)
 	return slice_of(out, len);
 }
 
+struct resource_id access_user_resource(const struct security *s, const char *user)
+{
+	char name[USER_NAME_MAX + 1];
+
+	return security_resource_id(s, access_resource_name(user, name));
+}
+
 static bool access_user_matches(const struct security *s, const struct resource_id *resource,
 				const struct identity *signer)
 {
-	char name[USER_NAME_MAX + 1];
-	struct slice text = access_resource_name(signer->user, name);
 	struct resource_id own;
 
-	if (text.len == 0)
+	/* A certificate without a user name owns nothing by name. */
+	if (signer->user[0] == '\0')
 		return false;
-	own = security_resource_id(s, text);
+	own = access_user_resource(s, signer->user);
 	return resource_id_equal(&own, resource);
 }
 

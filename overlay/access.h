@@ -14,6 +14,9 @@ int MUST_CHECK access_check(const struct security *s, const struct kind *kind,
 			    const struct resource_id *resource, const struct identity *signer,
 			    const struct stored_data_value *value);
 
+/* The Resource-ID that belongs to a user name: hashed as access_check does. */
+struct resource_id access_user_resource(const struct security *s, const char *user);
+
 /* Whether the AOR `user` belongs to the namespaces that the Kind's domain-restriction allows in this
  * overlay (RFC 7904 3.3, 3.4). 0 or ERR_FORBIDDEN. Patterns match the whole domain, in any case. */
 int MUST_CHECK access_check_domain(const struct configuration *c, const struct kind *kind,

@@ -20,6 +20,7 @@
 #include "overlay/transport.h"
 
 struct peer;
+struct resource_call;
 
 struct peer_options {
 	const struct configuration *configuration; /* copied */
@@ -96,6 +97,8 @@ const struct topology *peer_topology(const struct peer *p);
 const struct storage_port *peer_storage(const struct peer *p);
 /* storage_time of the latest value this node signed; read and moved on by resource.c. */
 uint64_t *peer_last_storage_time(struct peer *p);
+/* The list of calls that resource.c waits for. */
+struct resource_call **peer_resource_calls(struct peer *p);
 /* The arena of the message being handled; reset once its effects have been drained. */
 struct arena *peer_arena(struct peer *p);
 /* Queues an effect; parts must stay valid until drained (the arena's do). */

@@ -13,6 +13,8 @@
 
 /* One request on its way; freed when its callback has been called. */
 struct resource_call {
+	struct resource_call *next;
+	struct resource_call **link; /* what points to this one */
 	struct peer *peer;
 	struct resource_id resource;
 	uint32_t kind;
@@ -24,6 +26,7 @@ struct resource_call {
 		resource_find_fn *find;
 	} done;
 	void *ctx;
+	bool cancelled; /* nobody wants to hear of it */
 	unsigned retries;
 	/* Of a Store, for its repetition: keys and values are copies within `bytes`. */
 	struct resource_value *values; /* owned */
@@ -33,6 +36,9 @@ struct resource_call {
 
 static void resource_call_free(struct resource_call *call)
 {
+	*call->link = call->next;
+	if (call->next != NULL)
+		call->next->link = call->link;
 	free(call->values);
 	free(call->bytes);
 	free(call);
@@ -48,6 +54,11 @@ static struct resource_call *resource_call_new(struct peer *p, const struct reso
 	if (k == NULL)
 		return NULL;
 	call = memory_alloc(sizeof(*call));
+	call->link = peer_resource_calls(p);
+	call->next = *call->link;
+	*call->link = call;
+	if (call->next != NULL)
+		call->next->link = &call->next;
 	call->peer = p;
 	call->resource = *resource;
 	call->kind = kind;
@@ -154,7 +165,7 @@ static int resource_store_send(struct resource_call *call, struct now now)
 static void resource_store_finish(struct resource_call *call, struct now now,
 				  const struct resource_store_result *result)
 {
-	if (call->done.store != NULL)
+	if (call->done.store != NULL && !call->cancelled)
 		call->done.store(call->ctx, now, result);
 	resource_call_free(call);
 }
@@ -187,7 +198,7 @@ static void resource_learn_time_done(void *ctx, struct now now, const struct res
 /* True when the Store goes on after the refusal `err`. */
 static bool resource_store_goes_on(struct resource_call *call, struct now now, int err)
 {
-	if (call->retries >= RESOURCE_RETRIES)
+	if (call->retries >= RESOURCE_RETRIES || call->cancelled)
 		return false;
 	if (err != ERR_DATA_TOO_OLD && err != ERR_GENERATION_COUNTER_TOO_LOW)
 		return false;
@@ -363,7 +374,7 @@ static void resource_fetch_done(void *ctx, struct now now, const struct response
 	result.generation = kind.generation;
 	if (result.err == 0)
 		resource_accept_all(call, now, response, items, count, &arena, &result);
-	if (call->done.fetch != NULL)
+	if (call->done.fetch != NULL && !call->cancelled)
 		call->done.fetch(call->ctx, now, &result);
 	arena_free(&arena);
 	resource_call_free(call);
@@ -402,7 +413,7 @@ static void resource_stat_done(void *ctx, struct now now, const struct response 
 						       &result.count);
 	result.values = items;
 	result.generation = kind.generation;
-	if (call->done.stat != NULL)
+	if (call->done.stat != NULL && !call->cancelled)
 		call->done.stat(call->ctx, now, &result);
 	arena_free(&arena);
 	resource_call_free(call);
@@ -444,7 +455,7 @@ static void resource_find_done(void *ctx, struct now now, const struct response 
 	for (size_t i = 0; result.err == 0 && i < ans.count; i++)
 		if (ans.results[i].kind == call->kind)
 			result.closest = ans.results[i].closest;
-	if (call->done.find != NULL)
+	if (call->done.find != NULL && !call->cancelled)
 		call->done.find(call->ctx, now, &result);
 	arena_free(&arena);
 	resource_call_free(call);
@@ -469,4 +480,17 @@ int resource_find(struct peer *p, struct now now, const struct resource_id *reso
 	if (err != 0)
 		resource_call_free(call);
 	return err;
+}
+
+void resource_cancel(struct peer *p, void *ctx)
+{
+	for (struct resource_call *call = *peer_resource_calls(p); call != NULL; call = call->next)
+		if (call->ctx == ctx)
+			call->cancelled = true;
+}
+
+void resource_free(struct peer *p)
+{
+	while (*peer_resource_calls(p) != NULL)
+		resource_call_free(*peer_resource_calls(p));
 }

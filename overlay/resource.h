@@ -81,4 +81,10 @@ typedef void resource_find_fn(void *ctx, struct now now, const struct resource_f
 int MUST_CHECK resource_find(struct peer *p, struct now now, const struct resource_id *resource,
 			     uint32_t kind, resource_find_fn *done, void *ctx);
 
+/* The callbacks of all calls made with `ctx` will not be called: whoever owns it goes. */
+void resource_cancel(struct peer *p, void *ctx);
+
+/* Drops all calls without a word; for peer_free, before Message Transport goes. */
+void resource_free(struct peer *p);
+
 #endif
