@@ -1,0 +1,705 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of tls_engine.c: two engines in memory. gettimeofday is this file's own, because OpenSSL asks it for
+ * its DTLS timers: lost datagrams are sent again without anybody waiting. */
+#include "crypto/tls_engine.h"
+
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "crypto/tls_context.h"
+#include "overlay/base/invariant.h"
+#include "test/unit/crypto/fixture.h"
+#include "test/unit/run.h"
+
+#define QUEUE_MAX 4096
+
+static uint64_t virtual_us;
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+	(void)zone;
+	now->tv_sec = (time_t)(FIXTURE_NOW_MS / 1000 + virtual_us / 1000000);
+	now->tv_usec = (suseconds_t)(virtual_us % 1000000);
+	return 0;
+}
+
+static struct now test_now(void)
+{
+	return (struct now){ { virtual_us }, { FIXTURE_NOW_MS + virtual_us / 1000 } };
+}
+
+/* What one end sent and the other has not got yet. */
+struct queue {
+	struct slice items[QUEUE_MAX];
+	size_t first, end;
+	size_t sent, bytes;
+	unsigned lose; /* bit n: the n-th datagram sent is lost */
+};
+
+static void queue_send(void *ctx, struct slice bytes)
+{
+	struct queue *q = ctx;
+	uint8_t *copy;
+	size_t number = q->sent++;
+
+	q->bytes += bytes.len;
+	if (number < 32 && (q->lose >> number & 1) != 0)
+		return;
+	copy = memory_alloc(bytes.len);
+	memcpy(copy, bytes.data, bytes.len);
+	ck_assert_uint_lt(q->end, QUEUE_MAX);
+	q->items[q->end++] = slice_of(copy, bytes.len);
+}
+
+static bool queue_take(struct queue *q, struct slice *bytes)
+{
+	if (q->first == q->end)
+		return false;
+	*bytes = q->items[q->first++];
+	return true;
+}
+
+static void queue_clear(struct queue *q)
+{
+	struct slice bytes;
+
+	while (queue_take(q, &bytes))
+		free((void *)(uintptr_t)bytes.data);
+	*q = (struct queue){ 0 };
+}
+
+/* One end. */
+struct side {
+	struct keystore *keys;
+	struct provider *provider;
+	struct tls_context *context;
+	struct tls_engine *engine;
+	struct queue out;
+	int err;
+};
+
+struct wire {
+	struct keystore *authority;
+	struct side client, server;
+};
+
+static struct wire wire; /* large; one test runs at a time */
+
+static void side_open(struct side *s, struct keystore *authority, struct keystore *keys, const char *keylog)
+{
+	struct tls_context_options options = { .keylog_path = keylog };
+
+	s->keys = keys;
+	s->provider = fixture_provider(authority, NULL);
+	options.keys = keys;
+	options.provider = s->provider;
+	ck_assert_int_eq(tls_context_new(&s->context, &options), 0);
+}
+
+static void wire_engines(enum tls_transport transport)
+{
+	ck_assert_int_eq(tls_engine_new(&wire.client.engine, wire.client.context, transport, false, queue_send,
+					&wire.client.out), 0);
+	ck_assert_int_eq(tls_engine_new(&wire.server.engine, wire.server.context, transport, true, queue_send,
+					&wire.server.out), 0);
+}
+
+static void wire_open(enum key_algorithm algorithm)
+{
+	memset(&wire, 0, sizeof(wire));
+	virtual_us = 0;
+	wire.authority = fixture_authority(algorithm);
+	side_open(&wire.client, wire.authority,
+		  fixture_node(wire.authority, algorithm, FIXTURE_OVERLAY, FIXTURE_USER, 1, 1), NULL);
+	side_open(&wire.server, wire.authority,
+		  fixture_node(wire.authority, algorithm, FIXTURE_OVERLAY, "bob@overlay.example", 2, 1), NULL);
+}
+
+static void side_close(struct side *s)
+{
+	tls_engine_free(s->engine);
+	tls_context_free(s->context);
+	provider_free(s->provider);
+	keystore_free(s->keys);
+	queue_clear(&s->out);
+}
+
+static void wire_close(void)
+{
+	side_close(&wire.client);
+	side_close(&wire.server);
+	keystore_free(wire.authority);
+}
+
+/* Delivers what `from` sent. True when there was something. */
+static bool deliver(struct side *from, struct side *to)
+{
+	struct slice bytes;
+	bool any = false;
+
+	while (queue_take(&from->out, &bytes)) {
+		int err = tls_engine_receive(to->engine, test_now(), bytes);
+
+		any = true;
+		if (to->err == 0)
+			to->err = err;
+		free((void *)(uintptr_t)bytes.data);
+	}
+	return any;
+}
+
+static void pump(void)
+{
+	while (deliver(&wire.client, &wire.server) || deliver(&wire.server, &wire.client))
+		;
+}
+
+static void shake_hands(void)
+{
+	ck_assert_int_eq(tls_engine_start(wire.client.engine, test_now()), 0);
+	pump();
+}
+
+static void expect_established(void)
+{
+	ck_assert_msg(tls_engine_is_established(wire.client.engine), "%s", tls_engine_error(wire.client.engine));
+	ck_assert_msg(tls_engine_is_established(wire.server.engine), "%s", tls_engine_error(wire.server.engine));
+	ck_assert(slice_equal(tls_engine_peer_certificate(wire.client.engine),
+			      keystore_certificate(wire.server.keys)));
+	ck_assert(slice_equal(tls_engine_peer_certificate(wire.server.engine),
+			      keystore_certificate(wire.client.keys)));
+}
+
+static void expect_text(struct side *s, const char *text)
+{
+	struct slice plaintext;
+
+	ck_assert_int_eq(tls_engine_read(s->engine, &plaintext), 1);
+	ck_assert(slice_equal(plaintext, slice_text(text)));
+}
+
+static void expect_nothing(struct side *s)
+{
+	struct slice plaintext;
+
+	ck_assert_int_eq(tls_engine_read(s->engine, &plaintext), 0);
+}
+
+static void exchange_text(enum tls_transport transport)
+{
+	const struct slice parts[] = { slice_text("one "), slice_text("two "), slice_text("three") };
+	size_t sent = wire.client.out.sent;
+
+	ck_assert_int_eq(tls_engine_write(wire.client.engine, parts, 3), 0);
+	ck_assert_uint_eq(wire.client.out.sent, sent + 1);
+	ck_assert_int_eq(tls_engine_write(wire.client.engine, parts, 1), 0);
+	ck_assert_int_eq(tls_engine_write(wire.server.engine, parts + 2, 1), 0);
+	pump();
+	if (transport == TLS_STREAM) {
+		expect_text(&wire.server, "one two threeone ");
+	} else {
+		expect_text(&wire.server, "one two three");
+		expect_text(&wire.server, "one ");
+	}
+	expect_nothing(&wire.server);
+	expect_text(&wire.client, "three");
+	expect_nothing(&wire.client);
+}
+
+static void connect_and_talk(enum key_algorithm algorithm, enum tls_transport transport)
+{
+	const struct slice early = slice_text("too early");
+
+	wire_open(algorithm);
+	wire_engines(transport);
+	ck_assert_int_eq(tls_engine_write(wire.client.engine, &early, 1), ERR_LINK);
+	shake_hands();
+	expect_established();
+	exchange_text(transport);
+	ck_assert(instant_is_never(tls_engine_deadline(wire.client.engine)));
+	ck_assert(instant_is_never(tls_engine_deadline(wire.server.engine)));
+	wire_close();
+}
+
+START_TEST(tls_engine_connects_over_streams)
+{
+	connect_and_talk(KEY_P256, TLS_STREAM);
+	connect_and_talk(KEY_RSA2048, TLS_STREAM);
+}
+END_TEST
+
+START_TEST(tls_engine_connects_over_datagrams)
+{
+	connect_and_talk(KEY_P256, TLS_DATAGRAM);
+	connect_and_talk(KEY_RSA2048, TLS_DATAGRAM);
+}
+END_TEST
+
+START_TEST(tls_engine_takes_a_stream_byte_by_byte)
+{
+	const struct slice text = slice_text("hello");
+	struct slice bytes;
+
+	wire_open(KEY_P256);
+	wire_engines(TLS_STREAM);
+	ck_assert_int_eq(tls_engine_start(wire.client.engine, test_now()), 0);
+	for (int round = 0; round < 4; round++) {
+		for (int way = 0; way < 2; way++) {
+			struct side *from = way == 0 ? &wire.client : &wire.server;
+			struct side *to = way == 0 ? &wire.server : &wire.client;
+
+			while (queue_take(&from->out, &bytes)) {
+				for (size_t i = 0; i < bytes.len; i++)
+					ck_assert_int_eq(tls_engine_receive(to->engine, test_now(),
+									    slice_of(bytes.data + i, 1)), 0);
+				free((void *)(uintptr_t)bytes.data);
+			}
+		}
+		if (round == 2) {
+			expect_established();
+			ck_assert_int_eq(tls_engine_write(wire.client.engine, &text, 1), 0);
+		}
+	}
+	expect_text(&wire.server, "hello");
+	wire_close();
+}
+END_TEST
+
+static void transfer(enum tls_transport transport, size_t total)
+{
+	uint8_t *bytes = malloc(total);
+	struct slice parts[2], plaintext;
+	size_t got = 0;
+
+	for (size_t i = 0; i < total; i++)
+		bytes[i] = (uint8_t)(i * 31 + i / 251);
+	parts[0] = slice_of(bytes, total / 3);
+	parts[1] = slice_of(bytes + total / 3, total - total / 3);
+	wire_open(KEY_P256);
+	wire_engines(transport);
+	shake_hands();
+	ck_assert_int_eq(tls_engine_write(wire.client.engine, parts, 2), 0);
+	pump();
+	while (tls_engine_read(wire.server.engine, &plaintext) == 1) {
+		ck_assert_uint_le(got + plaintext.len, total);
+		ck_assert_mem_eq(plaintext.data, bytes + got, plaintext.len);
+		got += plaintext.len;
+	}
+	ck_assert_uint_eq(got, total);
+	wire_close();
+	free(bytes);
+}
+
+START_TEST(tls_engine_transfers_more_than_a_record)
+{
+	transfer(TLS_STREAM, 5000);
+	transfer(TLS_STREAM, 50000);
+	transfer(TLS_STREAM, 900000);
+	transfer(TLS_DATAGRAM, 16384);
+}
+END_TEST
+
+START_TEST(tls_engine_refuses_datagram_too_large)
+{
+	static uint8_t bytes[16385];
+	const struct slice all = slice_of(bytes, sizeof(bytes));
+
+	wire_open(KEY_P256);
+	wire_engines(TLS_DATAGRAM);
+	shake_hands();
+	ck_assert_int_eq(tls_engine_write(wire.client.engine, &all, 1), ERR_LIMIT);
+	ck_assert(tls_engine_is_established(wire.client.engine));
+	wire_close();
+}
+END_TEST
+
+/* The server's verdict on a client with the keys given. */
+static int judge_client(enum tls_transport transport, struct keystore *keys, uint64_t at_us)
+{
+	struct keystore *own;
+	int err;
+
+	wire_open(KEY_P256);
+	virtual_us = at_us;
+	own = wire.client.keys;
+	tls_context_free(wire.client.context);
+	provider_free(wire.client.provider);
+	side_open(&wire.client, wire.authority, keys, NULL);
+	wire_engines(transport);
+	shake_hands();
+	ck_assert(!tls_engine_is_established(wire.server.engine));
+	/* TLS 1.3 lets the client finish first; the alert then ends its connection. */
+	ck_assert(!tls_engine_is_established(wire.client.engine));
+	ck_assert_int_eq(wire.client.err, ERR_LINK);
+	ck_assert_str_ne(tls_engine_error(wire.server.engine), "");
+	err = wire.server.err;
+	keystore_free(own);
+	wire_close();
+	return err;
+}
+
+START_TEST(tls_engine_refuses_certificates_as_the_provider_does)
+{
+	for (int transport = TLS_STREAM; transport <= TLS_DATAGRAM; transport++) {
+		struct keystore *stranger = fixture_authority(KEY_P256);
+		struct keystore *keys =
+			fixture_node(stranger, KEY_P256, FIXTURE_OVERLAY, FIXTURE_USER, 1, 1);
+
+		ck_assert_int_eq(judge_client((enum tls_transport)transport, keys, 0), ERR_CERTIFICATE);
+		keystore_free(stranger);
+	}
+}
+END_TEST
+
+/* A client of the same authority, with another overlay's name or at another time. */
+static int judge_member(enum tls_transport transport, const char *overlay_name, uint64_t valid_ms)
+{
+	struct node_id id = fixture_node_id(1);
+	int err;
+
+	wire_open(KEY_P256);
+	keystore_free(wire.client.keys);
+	tls_context_free(wire.client.context);
+	provider_free(wire.client.provider);
+	side_open(&wire.client, wire.authority,
+		  fixture_node_with(wire.authority, KEY_P256, overlay_name, FIXTURE_USER, &id, 1,
+				    FIXTURE_NOW_MS - FIXTURE_DAY_MS, FIXTURE_NOW_MS + valid_ms), NULL);
+	virtual_us = 10000000;
+	wire_engines(transport);
+	shake_hands();
+	err = wire.server.err;
+	ck_assert_int_eq(tls_engine_is_established(wire.server.engine), err == 0);
+	ck_assert_int_eq(tls_engine_is_established(wire.client.engine), err == 0);
+	wire_close();
+	return err;
+}
+
+START_TEST(tls_engine_refuses_other_overlay_and_expired)
+{
+	for (int transport = TLS_STREAM; transport <= TLS_DATAGRAM; transport++) {
+		ck_assert_int_eq(judge_member((enum tls_transport)transport, FIXTURE_OVERLAY, 11000), 0);
+		ck_assert_int_eq(judge_member((enum tls_transport)transport, FIXTURE_OVERLAY, 9000),
+				 ERR_CERTIFICATE_EXPIRED);
+		ck_assert_int_eq(judge_member((enum tls_transport)transport, "other.example", 11000),
+				 ERR_NODE_ID_MISMATCH);
+	}
+}
+END_TEST
+
+START_TEST(tls_engine_refuses_client_without_certificate)
+{
+	for (int transport = TLS_STREAM; transport <= TLS_DATAGRAM; transport++) {
+		SSL_CTX *bare;
+
+		wire_open(KEY_P256);
+		/* A client of our own whose context lost its certificate. */
+		bare = transport == TLS_STREAM ? wire.client.context->stream : wire.client.context->datagram;
+		SSL_CTX_set_cert_cb(bare, NULL, NULL);
+		wire_engines((enum tls_transport)transport);
+		SSL_certs_clear(wire.client.engine->ssl);
+		shake_hands();
+		ck_assert_int_eq(wire.server.err, ERR_CERTIFICATE);
+		ck_assert_str_eq(tls_engine_error(wire.server.engine), "the other end sent no certificate");
+		ck_assert(!tls_engine_is_established(wire.client.engine));
+		wire_close();
+	}
+}
+END_TEST
+
+START_TEST(tls_engine_refuses_old_protocols_and_suites)
+{
+	for (int round = 0; round < 2; round++) {
+		wire_open(KEY_RSA2048);
+		wire_engines(TLS_STREAM);
+		if (round == 0) {
+			SSL_set_security_level(wire.client.engine->ssl, 0);
+			ck_assert_int_eq(SSL_set_min_proto_version(wire.client.engine->ssl, TLS1_1_VERSION), 1);
+			ck_assert_int_eq(SSL_set_max_proto_version(wire.client.engine->ssl, TLS1_1_VERSION), 1);
+			ck_assert_int_eq(SSL_set_cipher_list(wire.client.engine->ssl, "ALL:@SECLEVEL=0"), 1);
+		} else {
+			ck_assert_int_eq(SSL_set_max_proto_version(wire.client.engine->ssl, TLS1_2_VERSION), 1);
+			ck_assert_int_eq(SSL_set_cipher_list(wire.client.engine->ssl, "AES128-GCM-SHA256"), 1);
+		}
+		shake_hands();
+		ck_assert_int_eq(wire.server.err, ERR_LINK);
+		wire_close();
+	}
+}
+END_TEST
+
+START_TEST(tls_engine_speaks_tls_1_2)
+{
+	wire_open(KEY_P256);
+	wire_engines(TLS_STREAM);
+	ck_assert_int_eq(SSL_set_max_proto_version(wire.client.engine->ssl, TLS1_2_VERSION), 1);
+	shake_hands();
+	expect_established();
+	ck_assert_str_eq(SSL_get_cipher_name(wire.client.engine->ssl), "ECDHE-ECDSA-AES128-GCM-SHA256");
+	exchange_text(TLS_STREAM);
+	/* No renegotiation. */
+	ck_assert_int_eq(SSL_renegotiate(wire.client.engine->ssl), 0);
+	wire_close();
+}
+END_TEST
+
+START_TEST(tls_engine_tells_of_close)
+{
+	const struct slice text = slice_text("last words");
+	struct slice plaintext;
+
+	for (int transport = TLS_STREAM; transport <= TLS_DATAGRAM; transport++) {
+		wire_open(KEY_P256);
+		wire_engines((enum tls_transport)transport);
+		shake_hands();
+		ck_assert_int_eq(tls_engine_write(wire.client.engine, &text, 1), 0);
+		tls_engine_close(wire.client.engine);
+		pump();
+		ck_assert_int_eq(wire.server.err, 0);
+		expect_text(&wire.server, "last words");
+		ck_assert_int_eq(tls_engine_read(wire.server.engine, &plaintext), ERR_LINK);
+		ck_assert_int_eq(tls_engine_write(wire.server.engine, &text, 1), ERR_LINK);
+		wire_close();
+	}
+}
+END_TEST
+
+START_TEST(tls_engine_dies_of_damage_in_streams_only)
+{
+	const struct slice text = slice_text("text");
+	struct slice bytes;
+
+	for (int transport = TLS_STREAM; transport <= TLS_DATAGRAM; transport++) {
+		int err;
+
+		wire_open(KEY_P256);
+		wire_engines((enum tls_transport)transport);
+		shake_hands();
+		ck_assert_int_eq(tls_engine_write(wire.client.engine, &text, 1), 0);
+		ck_assert(queue_take(&wire.client.out, &bytes));
+		((uint8_t *)(uintptr_t)bytes.data)[bytes.len - 1] ^= 1;
+		err = tls_engine_receive(wire.server.engine, test_now(), bytes);
+		free((void *)(uintptr_t)bytes.data);
+		ck_assert_int_eq(err, transport == TLS_STREAM ? ERR_LINK : 0);
+		expect_nothing(transport == TLS_STREAM ? &wire.client : &wire.server);
+		wire_close();
+	}
+}
+END_TEST
+
+START_TEST(tls_engine_survives_any_lost_datagram)
+{
+	for (unsigned lost = 0; lost < 8; lost++) {
+		for (int way = 0; way < 2; way++) {
+			wire_open(KEY_P256);
+			wire_engines(TLS_DATAGRAM);
+			(way == 0 ? &wire.client : &wire.server)->out.lose = 1u << lost | 4u << lost;
+			shake_hands();
+			for (int round = 0; round < 8; round++) {
+				struct instant due = instant_min(tls_engine_deadline(wire.client.engine),
+								 tls_engine_deadline(wire.server.engine));
+
+				if (instant_is_never(due))
+					break;
+				/* Too early: nothing happens. */
+				ck_assert_int_eq(tls_engine_expire(wire.client.engine, test_now()), 0);
+				virtual_us = due.us;
+				ck_assert_int_eq(tls_engine_expire(wire.client.engine, test_now()), 0);
+				ck_assert_int_eq(tls_engine_expire(wire.server.engine, test_now()), 0);
+				pump();
+			}
+			expect_established();
+			wire.client.out.lose = 0;
+			wire.server.out.lose = 0;
+			exchange_text(TLS_DATAGRAM);
+			wire_close();
+		}
+	}
+}
+END_TEST
+
+START_TEST(tls_engine_gives_up_without_answers)
+{
+	int err = 0;
+
+	wire_open(KEY_P256);
+	wire_engines(TLS_DATAGRAM);
+	ck_assert_int_eq(tls_engine_start(wire.client.engine, test_now()), 0);
+	ck_assert(!instant_is_never(tls_engine_deadline(wire.client.engine)));
+	for (int round = 0; round < 40 && err == 0; round++) {
+		virtual_us = tls_engine_deadline(wire.client.engine).us;
+		err = tls_engine_expire(wire.client.engine, test_now());
+	}
+	ck_assert_int_eq(err, ERR_LINK);
+	ck_assert(instant_is_never(tls_engine_deadline(wire.client.engine)));
+	wire_close();
+}
+END_TEST
+
+START_TEST(tls_engine_keeps_handshake_within_mtu)
+{
+	struct slice bytes;
+
+	wire_open(KEY_RSA2048);
+	wire_engines(TLS_DATAGRAM);
+	ck_assert_int_eq(tls_engine_start(wire.client.engine, test_now()), 0);
+	for (int round = 0; round < 6; round++)
+		for (int way = 0; way < 2; way++) {
+			struct side *from = way == 0 ? &wire.client : &wire.server;
+			struct side *to = way == 0 ? &wire.server : &wire.client;
+
+			while (queue_take(&from->out, &bytes)) {
+				ck_assert_uint_le(bytes.len, 1200);
+				ck_assert_int_eq(tls_engine_receive(to->engine, test_now(), bytes), 0);
+				free((void *)(uintptr_t)bytes.data);
+			}
+		}
+	expect_established();
+	wire_close();
+}
+END_TEST
+
+/* Passes datagrams to the listener until one has a valid cookie; returns how many were answered. */
+static unsigned listen_until_cookie(const struct address *from, struct slice *hello)
+{
+	unsigned answers = 0;
+
+	while (queue_take(&wire.client.out, hello)) {
+		size_t before = wire.server.out.bytes;
+		int result = tls_datagram_listen(wire.server.context, from, *hello, queue_send, &wire.server.out);
+
+		if (result == 1)
+			return answers;
+		ck_assert_uint_le(wire.server.out.bytes - before, hello->len);
+		answers += wire.server.out.bytes > before ? 1 : 0;
+		free((void *)(uintptr_t)hello->data);
+		(void)deliver(&wire.server, &wire.client);
+	}
+	*hello = SLICE_EMPTY;
+	return answers;
+}
+
+START_TEST(tls_datagram_listen_asks_for_a_cookie_first)
+{
+	struct address from = { .type = ADDRESS_IPV4, .bytes = { 192, 0, 2, 1 }, .port = 6084 };
+	struct address other = { .type = ADDRESS_IPV4, .bytes = { 192, 0, 2, 2 }, .port = 6084 };
+	struct tls_engine *none;
+	struct slice hello;
+
+	wire_open(KEY_P256);
+	ck_assert_int_eq(tls_engine_new(&wire.client.engine, wire.client.context, TLS_DATAGRAM, false, queue_send,
+					&wire.client.out), 0);
+	ck_assert_int_eq(tls_engine_start(wire.client.engine, test_now()), 0);
+	ck_assert_uint_eq(listen_until_cookie(&from, &hello), 1);
+	ck_assert_uint_gt(hello.len, 0);
+	/* The cookie is good for this address only. */
+	ck_assert_int_eq(tls_engine_new_from_cookie(&none, wire.server.context, &other, queue_send, NULL),
+			 ERR_INTERNAL);
+	ck_assert_int_eq(tls_datagram_listen(wire.server.context, &other, hello, queue_send, &wire.server.out), 0);
+	ck_assert_int_eq(tls_engine_new_from_cookie(&none, wire.server.context, &other, queue_send, NULL),
+			 ERR_INTERNAL);
+	queue_clear(&wire.server.out);
+	ck_assert_int_eq(tls_datagram_listen(wire.server.context, &from, hello, queue_send, &wire.server.out), 1);
+	ck_assert_int_eq(tls_engine_new_from_cookie(&wire.server.engine, wire.server.context, &from, queue_send,
+						    &wire.server.out), 0);
+	ck_assert_int_eq(tls_engine_receive(wire.server.engine, test_now(), hello), 0);
+	free((void *)(uintptr_t)hello.data);
+	pump();
+	expect_established();
+	exchange_text(TLS_DATAGRAM);
+	wire_close();
+}
+END_TEST
+
+START_TEST(tls_datagram_listen_drops_what_is_no_hello)
+{
+	struct address from = { .type = ADDRESS_IPV4, .bytes = { 192, 0, 2, 1 }, .port = 6084 };
+	struct slice hello;
+
+	wire_open(KEY_P256);
+	ck_assert_int_eq(tls_engine_new(&wire.client.engine, wire.client.context, TLS_DATAGRAM, false, queue_send,
+					&wire.client.out), 0);
+	ck_assert_int_eq(tls_engine_start(wire.client.engine, test_now()), 0);
+	ck_assert(queue_take(&wire.client.out, &hello));
+	for (size_t len = 0; len < hello.len; len++) {
+		size_t before = wire.server.out.bytes;
+
+		ck_assert_int_eq(tls_datagram_listen(wire.server.context, &from, slice_of(hello.data, len),
+						     queue_send, &wire.server.out), 0);
+		ck_assert_uint_le(wire.server.out.bytes - before, len);
+	}
+	ck_assert_int_eq(tls_datagram_listen(wire.server.context, &from, slice_text("OPTIONS sip:x SIP/2.0\r\n\r\n  "),
+					     queue_send, &wire.server.out), 0);
+	free((void *)(uintptr_t)hello.data);
+	wire_close();
+}
+END_TEST
+
+START_TEST(tls_cookie_outlives_one_renewal)
+{
+	struct address from = { .type = ADDRESS_IPV6, .bytes = { 0x20, 1, 13, 0xb8 }, .port = 1 };
+	struct address other = from;
+	struct tls_cookie c;
+	uint8_t cookie[TLS_COOKIE_LENGTH];
+	struct slice text = slice_of(cookie, sizeof(cookie));
+
+	tls_cookie_init(&c);
+	tls_cookie_make(&c, &from, cookie);
+	other.port = 2;
+	ck_assert(tls_cookie_is_valid(&c, &from, text));
+	ck_assert(!tls_cookie_is_valid(&c, &other, text));
+	ck_assert(!tls_cookie_is_valid(&c, &from, slice_of(cookie, 15)));
+	tls_cookie_renew(&c, (struct instant){ 59999999 });
+	tls_cookie_renew(&c, (struct instant){ 60000000 });
+	ck_assert(tls_cookie_is_valid(&c, &from, text));
+	tls_cookie_renew(&c, (struct instant){ 119999999 });
+	ck_assert(tls_cookie_is_valid(&c, &from, text));
+	tls_cookie_renew(&c, (struct instant){ 120000000 });
+	ck_assert(!tls_cookie_is_valid(&c, &from, text));
+}
+END_TEST
+
+START_TEST(tls_context_logs_keys_only_when_asked)
+{
+	char path[] = "/tmp/peal-keylog-XXXXXX";
+	int fd = mkstemp(path);
+	struct stat st;
+	struct tls_context_options options = { .keylog_path = "/nonexistent/keylog" };
+	struct tls_context *none;
+
+	ck_assert_int_ge(fd, 0);
+	wire_open(KEY_P256);
+	ck_assert_ptr_null((void *)(uintptr_t)SSL_CTX_get_keylog_callback(wire.client.context->stream));
+	ck_assert_ptr_null((void *)(uintptr_t)SSL_CTX_get_keylog_callback(wire.client.context->datagram));
+	tls_context_free(wire.client.context);
+	provider_free(wire.client.provider);
+	side_open(&wire.client, wire.authority, wire.client.keys, path);
+	wire_engines(TLS_STREAM);
+	shake_hands();
+	expect_established();
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_gt(st.st_size, 100);
+	close(fd);
+	unlink(path);
+	options.keys = wire.client.keys;
+	options.provider = wire.client.provider;
+	ck_assert_int_eq(tls_context_new(&none, &options), ERR_IO);
+	wire_close();
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS("tls_engine", tls_engine_connects_over_streams, tls_engine_connects_over_datagrams,
+			 tls_engine_takes_a_stream_byte_by_byte, tls_engine_transfers_more_than_a_record,
+			 tls_engine_refuses_datagram_too_large, tls_engine_refuses_certificates_as_the_provider_does,
+			 tls_engine_refuses_other_overlay_and_expired,
+			 tls_engine_refuses_client_without_certificate, tls_engine_refuses_old_protocols_and_suites,
+			 tls_engine_speaks_tls_1_2, tls_engine_tells_of_close,
+			 tls_engine_dies_of_damage_in_streams_only, tls_engine_survives_any_lost_datagram,
+			 tls_engine_gives_up_without_answers, tls_engine_keeps_handshake_within_mtu,
+			 tls_datagram_listen_asks_for_a_cookie_first, tls_datagram_listen_drops_what_is_no_hello,
+			 tls_cookie_outlives_one_renewal, tls_context_logs_keys_only_when_asked);
+}
