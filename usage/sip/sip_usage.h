@@ -12,7 +12,8 @@ struct sip_usage;
 
 enum sip_transport { SIP_UDP, SIP_TCP, SIP_OVERLAY /* an application link: TLS between two proxies */ };
 
-/* Where bytes come from and go to. */
+/* Where bytes come from and go to. Numbers of TCP streams are the node's to choose, never 0 and apart from
+ * link ids (for instance with the top bit set). */
 struct sip_flow {
 	enum sip_transport transport;
 	uint64_t stream;        /* SIP_TCP, SIP_OVERLAY: the connection's number; 0 for UDP */
@@ -27,13 +28,19 @@ struct sip_usage_options {
 	bool require_digest;
 	bool (*password_of)(void *ctx, const char *user, char *password, size_t size);
 	void *password_ctx;
+	/* What is offered: MD5 unless digest_no_md5, SHA-256 with digest_sha256 (first). Some phones give up
+	 * at the first algorithm they do not know, so SHA-256 is not offered by default. */
+	bool digest_sha256;
+	bool digest_no_md5;
 	uint32_t registration_default_s; /* 0: 3600 */
 	uint32_t registration_min_s;     /* 0: 60; shorter is answered 423 */
 	uint32_t registration_max_s;     /* 0: 7200 */
 	uint32_t registrations_max;      /* contacts held at most; 0: 64 */
 };
 
-/* Registers its handlers on `p` (app_attach_offer(5060)). Owned by the caller, freed before the peer. */
+/* Registers its handlers on `p` (app_attach_offer(5060)). Owned by the caller, freed before the peer; the
+ * peer is not driven any more after that, for answers to our requests may be under way in it.
+ * ERR_MALFORMED: the certificate's user name is no Address-of-Record. */
 int MUST_CHECK sip_usage_new(struct sip_usage **out, struct peer *p,
 			     const struct sip_usage_options *options);
 void sip_usage_free(struct sip_usage *s);
