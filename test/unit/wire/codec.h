@@ -45,7 +45,8 @@ static inline void codec_check(const struct round_trip *codec, struct slice byte
 		ck_assert_int_eq(w.err, ERR_LIMIT);
 	}
 	for (size_t len = 0; len < bytes.len; len++)
-		ck_assert_msg(!codec_accepts(codec, bytes, len, 0), "accepts %zu of %zu bytes", len, bytes.len);
+		ck_assert_msg(!codec_accepts(codec, bytes, len, 0), "accepts %zu of %zu bytes", len,
+			      bytes.len);
 	ck_assert(!codec_accepts(codec, bytes, bytes.len, 1));
 	arena_free(&a);
 	free(out);
