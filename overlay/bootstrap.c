@@ -25,8 +25,16 @@ struct bootstrap_entry {
 	enum overlay_link_type type;
 };
 
+/* Who answered at an address: a link to that node need not lead to that address. */
+struct bootstrap_known {
+	struct address address;
+	struct node_id node;
+};
+
 struct bootstrap {
 	enum bootstrap_aim aim;
+	struct bootstrap_known known[BOOTSTRAP_NODES_MAX];
+	size_t known_next;
 	struct bootstrap_entry cached[BOOTSTRAP_CACHED_MAX];
 	size_t cached_count;
 	struct bootstrap_entry entries[BOOTSTRAP_ENTRIES_MAX]; /* of this round, in the order tried */
@@ -209,6 +217,23 @@ static void bootstrap_up(struct peer *p, struct now now, struct link *l)
 
 static void bootstrap_open_more(struct peer *p, struct now now);
 
+static const struct node_id *bootstrap_known_node(const struct bootstrap *b, const struct address *address)
+{
+	for (size_t i = 0; i < BOOTSTRAP_NODES_MAX; i++)
+		if (b->known[i].address.type != ADDRESS_NONE && address_equal(&b->known[i].address, address))
+			return &b->known[i].node;
+	return NULL;
+}
+
+static void bootstrap_remember(struct bootstrap *b, const struct link *l)
+{
+	const struct node_id *known = bootstrap_known_node(b, &l->address);
+
+	if (known == NULL || !node_id_equal(known, &l->node_id))
+		b->known[b->known_next++ % BOOTSTRAP_NODES_MAX] =
+			(struct bootstrap_known){ l->address, l->node_id };
+}
+
 static void bootstrap_opened(void *ctx, struct now now, struct link *l, int err)
 {
 	struct peer *p = ctx;
@@ -220,6 +245,7 @@ static void bootstrap_opened(void *ctx, struct now now, struct link *l, int err)
 	if (b->aim == BOOTSTRAP_IDLE)
 		return;
 	if (err == 0) {
+		bootstrap_remember(b, l);
 		l->is_bootstrap = l->state == LINK_UP;
 		bootstrap_up(p, now, l);
 	} else {
@@ -230,8 +256,9 @@ static void bootstrap_opened(void *ctx, struct now now, struct link *l, int err)
 static void bootstrap_open_more(struct peer *p, struct now now)
 {
 	struct bootstrap *b = p->bootstrap;
+	size_t at_once = b->aim == BOOTSTRAP_JOIN ? BOOTSTRAP_AT_ONCE : 1;
 
-	for (size_t i = 0; i < BOOTSTRAP_AT_ONCE; i++) {
+	for (size_t i = 0; i < at_once; i++) {
 		const struct bootstrap_entry *e;
 		struct link *l;
 
@@ -285,9 +312,12 @@ void bootstrap_link_lost(struct peer *p, struct now now)
 /* An existing link to one of the bootstrap nodes. */
 static const struct link *bootstrap_existing(const struct peer *p, const struct address *address)
 {
+	const struct node_id *known = bootstrap_known_node(p->bootstrap, address);
 	const struct link *l;
 	size_t cursor = 0;
 
+	if (known != NULL && link_of_node(p, known) != NULL)
+		return link_of_node(p, known);
 	while ((l = link_table_next(p, &cursor)) != NULL)
 		if (l->purpose == LINK_OVERLAY && (l->state == LINK_UP || l->state == LINK_ATTACHED) &&
 		    address_equal(&l->address, address))
