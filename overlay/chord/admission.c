@@ -118,7 +118,8 @@ static void admission_on_request(void *ctx, struct now now, const struct incomin
 		err = ERR_MALFORMED;
 	else
 		err = admission_check(c, now, request, &join);
-	if (err == ERR_IN_PROGRESS) {
+	/* Nothing wrong with these: it comes back, or looks for the right peer. */
+	if (err == ERR_IN_PROGRESS || err == ERR_NOT_FOUND || err == ERR_NOT_JOINED) {
 		transport_answer_error(c->peer, now, request->handle, err, SLICE_EMPTY);
 		return;
 	}

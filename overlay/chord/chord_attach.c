@@ -37,7 +37,7 @@ static void chord_attach_done(void *ctx, struct now now, int err, const struct n
 		if (c->is_client)
 			client_on_attached(c, now, err, node);
 		else
-			join_on_attached(c, now, err, node);
+			join_on_attached(c, now, err, node, a.attempt);
 		break;
 	case ATTACH_FINGER:
 		fingers_on_attached(c, now, a.finger, err, node);
@@ -107,9 +107,9 @@ bool chord_attach_finger(struct chord *c, struct now now, size_t finger, const s
 	return chord_attach_is_wanted(c, now, id) && chord_attach_begin(c, now, &a, path, 1, 0);
 }
 
-int chord_attach_admitting(struct chord *c, struct now now, link_id via)
+int chord_attach_admitting(struct chord *c, struct now now, link_id via, uint32_t attempt)
 {
-	const struct chord_attach a = { .purpose = ATTACH_ADMITTING };
+	const struct chord_attach a = { .purpose = ATTACH_ADMITTING, .attempt = attempt };
 	struct node_id next = node_id_next(&c->self);
 	struct resource_id resource = resource_id_from_node_id(&next);
 	const struct destination path[] = { destination_of_resource(&resource) };

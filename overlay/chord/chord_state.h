@@ -68,6 +68,7 @@ struct chord_attach {
 	enum chord_attach_purpose purpose;
 	struct node_id id;   /* asked for; zero when a Resource-ID was */
 	size_t finger;       /* ATTACH_FINGER: index */
+	uint32_t attempt;    /* ATTACH_ADMITTING: of the join */
 };
 
 struct chord_finger {
@@ -95,7 +96,8 @@ enum join_state {
 
 struct join {
 	enum join_state state;
-	struct instant started;
+	struct instant started;  /* the join; later: being a member */
+	struct instant learning; /* the current try's JOIN_LEARN */
 	link_id bootstrap;
 	struct node_id admitting; /* the Admitting Peer */
 	bool has_learnt;          /* its Update came */
@@ -216,7 +218,7 @@ bool chord_attach_neighbor(struct chord *c, struct now now, const struct node_id
 			   const struct node_id *via);
 bool chord_attach_finger(struct chord *c, struct now now, size_t finger, const struct node_id *id);
 /* To whoever is responsible for the identifier after ours; `via` forces the first hop. */
-int chord_attach_admitting(struct chord *c, struct now now, link_id via);
+int chord_attach_admitting(struct chord *c, struct now now, link_id via, uint32_t attempt);
 bool chord_attach_partition(struct chord *c, struct now now, const struct node_id *id, link_id via,
 			    const struct node_id *bootstrap);
 /* Some Attach to a neighbour is still under way. */
@@ -240,7 +242,8 @@ void update_ask(struct chord *c, struct now now, const struct node_id *node);
 /* ---- join.c: the Joining Node; admission.c: the Admitting Peer ---- */
 
 void join_begin(struct chord *c, struct now now, link_id bootstrap);
-void join_on_attached(struct chord *c, struct now now, int err, const struct node_id *node);
+void join_on_attached(struct chord *c, struct now now, int err, const struct node_id *node,
+		      uint32_t attempt);
 /* Something may have changed that the join waits for. */
 void join_progress(struct chord *c, struct now now);
 void join_on_update(struct chord *c, struct now now, const struct node_id *from,

@@ -243,6 +243,9 @@ void chord_tables_recompute(struct chord *c, struct now now)
 		fingers_refresh(c, now);
 		return;
 	}
+	/* Our own links going down behind us is no news. */
+	if (c->leaving.is_active && !c->is_member)
+		return;
 	chord_tables_log_change(c);
 	if (!c->is_member)
 		return;

@@ -26,7 +26,7 @@ static void client_find(struct chord *c, struct now now)
 	if (current != 0)
 		via = current;
 	c->join.state = JOIN_FIND;
-	if (chord_attach_admitting(c, now, via) == 0) {
+	if (chord_attach_admitting(c, now, via, 0) == 0) {
 		client_arm(c, now, CLIENT_CHECK_MS);
 		return;
 	}

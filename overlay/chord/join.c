@@ -8,13 +8,17 @@
 #include "overlay/transport.h"
 #include "overlay/wire/body_routing.h"
 
+#define JOIN_FIND_MS 1000      /* for an Attach to the Admitting Peer; doubles with each failure */
 #define JOIN_LEARN_MS 1500     /* for the Admitting Peer's Update and its neighbours */
+#define JOIN_LEARN_STEP_MS 300 /* then the Admitting Peer is asked for its Update again */
+#define JOIN_ASKED_MS 16000    /* beyond the Maximum Request Lifetime of the Join */
 #define JOIN_ADMITTED_MS 15000 /* for the data and the Update that places us */
-#define JOIN_FIND_MS 20000     /* beyond the Maximum Request Lifetime of the Attach */
 #define JOIN_RETRY_MS 200      /* after Error_In_Progress */
+#define JOIN_MOVED_MS 30       /* after Error_Not_Found: it is ours no longer, another one is */
 #define JOIN_BACKOFF_MS 500    /* after another failure; doubles */
 #define JOIN_BACKOFF_MAX_MS 8000
-#define JOIN_FAILURES_MAX 6 /* in a row; then a new bootstrap node is looked for */
+#define JOIN_MOVES_MAX 20   /* then Error_Not_Found is a failure like others */
+#define JOIN_FAILURES_MAX 5 /* in a row; then a new bootstrap node is looked for */
 
 static void join_find(struct chord *c, struct now now);
 static void join_ask(struct chord *c, struct now now);
@@ -25,6 +29,7 @@ static void join_fail(struct chord *c, struct now now, int err)
 {
 	static const char *const names[] = { "none", "find", "learn", "asked", "admitted", "wait" };
 	uint64_t ms = JOIN_BACKOFF_MS << (c->join.failures < 4 ? c->join.failures : 4);
+	bool was_finding = c->join.state == JOIN_FIND;
 
 	if (c->join.state == JOIN_NONE || c->join.state == JOIN_WAIT)
 		return;
@@ -33,9 +38,12 @@ static void join_fail(struct chord *c, struct now now, int err)
 	if (c->join.state == JOIN_ASKED)
 		transport_cancel(c->peer, c->join.transaction);
 	c->join.state = JOIN_WAIT;
-	if (err == ERR_IN_PROGRESS || err == ERR_NOT_FOUND) {
-		/* The Admitting Peer is busy with another node, or is ours no longer. */
+	if (was_finding && err == ERR_REQUEST_TIMEOUT)
+		ms = JOIN_MOVED_MS; /* that was waiting enough */
+	if (err == ERR_IN_PROGRESS) {
 		ms = JOIN_RETRY_MS;
+	} else if (err == ERR_NOT_FOUND && c->join.attempts < JOIN_MOVES_MAX) {
+		ms = JOIN_MOVED_MS;
 	} else if (++c->join.failures > JOIN_FAILURES_MAX) {
 		c->join.failures = 0;
 		c->join.state = JOIN_NONE;
@@ -44,6 +52,23 @@ static void join_fail(struct chord *c, struct now now, int err)
 		return;
 	}
 	join_enter(c, now, JOIN_WAIT, ms < JOIN_BACKOFF_MAX_MS ? ms : JOIN_BACKOFF_MAX_MS);
+}
+
+/* Some neighbour did not answer; the Admitting Peer at least must. Its Update is lost to us when our Attach
+ * was repeated and answered from the cache: then it is asked for. */
+static void join_learn_on(struct chord *c, struct now now)
+{
+	struct instant latest = instant_add(c->join.learning, duration_ms(JOIN_LEARN_MS));
+
+	if (!instant_due(latest, now.mono)) {
+		if (!c->join.has_learnt)
+			update_ask(c, now, &c->join.admitting);
+		join_enter(c, now, JOIN_LEARN, JOIN_LEARN_STEP_MS);
+	} else if (c->join.has_learnt) {
+		join_ask(c, now);
+	} else {
+		join_fail(c, now, ERR_REQUEST_TIMEOUT);
+	}
 }
 
 static void join_expired(void *ctx, struct now now)
@@ -58,11 +83,7 @@ static void join_expired(void *ctx, struct now now)
 		join_find(c, now);
 		break;
 	case JOIN_LEARN:
-		/* Some neighbour did not answer; the Admitting Peer at least must have. */
-		if (c->join.has_learnt)
-			join_ask(c, now);
-		else
-			join_fail(c, now, ERR_REQUEST_TIMEOUT);
+		join_learn_on(c, now);
 		break;
 	case JOIN_FIND:
 	case JOIN_ASKED:
@@ -105,18 +126,20 @@ static void join_find(struct chord *c, struct now now)
 	/* After the first try the peers we know already are nearer than any bootstrap node. */
 	if (c->successor_count > 0)
 		via = link_find_node(c->peer, &c->successors[0]);
-	join_enter(c, now, JOIN_FIND, JOIN_FIND_MS);
-	if (chord_attach_admitting(c, now, via) == 0)
+	join_enter(c, now, JOIN_FIND, (uint64_t)JOIN_FIND_MS << c->join.failures);
+	if (chord_attach_admitting(c, now, via, c->join.attempts) == 0)
 		return;
 	/* That link is gone, or too much is under way. */
 	join_fail(c, now, ERR_NO_ROUTE);
 }
 
-void join_on_attached(struct chord *c, struct now now, int err, const struct node_id *node)
+void join_on_attached(struct chord *c, struct now now, int err, const struct node_id *node,
+		      uint32_t attempt)
 {
 	char text[NODE_ID_TEXT_SIZE];
 
-	if (c->join.state != JOIN_FIND)
+	/* A late success of an earlier try is welcome, its failure is history. */
+	if (c->join.state != JOIN_FIND || (err != 0 && attempt != c->join.attempts))
 		return;
 	if (err != 0) {
 		join_fail(c, now, err);
@@ -124,7 +147,8 @@ void join_on_attached(struct chord *c, struct now now, int err, const struct nod
 	}
 	c->join.admitting = *node;
 	log_info(peer_log(c->peer), "join.attached", "admitting=%s", node_id_text(node, text));
-	join_enter(c, now, JOIN_LEARN, JOIN_LEARN_MS);
+	c->join.learning = now.mono;
+	join_enter(c, now, JOIN_LEARN, JOIN_LEARN_STEP_MS);
 	join_progress(c, now);
 }
 
@@ -189,7 +213,7 @@ static void join_ask(struct chord *c, struct now now)
 	request.destinations = &to;
 	request.link = link_find_node(c->peer, &c->join.admitting);
 	request.done = join_answered;
-	join_enter(c, now, JOIN_ASKED, JOIN_FIND_MS);
+	join_enter(c, now, JOIN_ASKED, JOIN_ASKED_MS);
 	err = request.link == 0 ? ERR_NO_ROUTE :
 				  transport_request(c->peer, now, &request, &c->join.transaction);
 	if (err != 0)

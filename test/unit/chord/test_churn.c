@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* The ring when peers crash, leave, come back, and when the network comes apart. */
+#include "test/unit/chord/ring.h"
+
+START_TEST(ring_heals_after_one_crash)
+{
+	struct net *n = ring_form(16, 21, 200);
+
+	net_kill(n, 5, false);
+	ck_assert_uint_le(ring_wait(n, 30), 2000);
+	net_free(n);
+}
+END_TEST
+
+START_TEST(ring_heals_after_many_crash_at_once)
+{
+	for (uint64_t seed = 22; seed < 25; seed++) {
+		struct net *n = ring_form(40, seed, 100);
+		struct prng prng;
+
+		prng_seed(&prng, seed);
+		for (size_t i = 3; i < 40; i++)
+			if (prng_below(&prng, 4) == 0)
+				net_kill(n, i, false);
+		(void)ring_wait(n, 60);
+		net_free(n);
+	}
+}
+END_TEST
+
+START_TEST(ring_heals_after_silent_crash)
+{
+	struct net *n = ring_form(16, 26, 200);
+
+	net_kill(n, 4, true);
+	(void)ring_wait(n, 40);
+	net_free(n);
+}
+END_TEST
+
+START_TEST(last_two_become_one)
+{
+	struct net *n = ring_form(2, 27, 500);
+	const struct node_id point = { { 1 } };
+
+	net_kill(n, 0, false);
+	net_run(n, duration_s(2));
+	ck_assert_int_eq(peer_state(net_peer(n, 1)), PEER_JOINED);
+	ck_assert(ring_topology(n, 1)->ops->is_responsible(ring_topology(n, 1)->ctx, &point));
+	net_free(n);
+}
+END_TEST
+
+START_TEST(crashed_peers_come_back)
+{
+	struct net *n = ring_form(16, 28, 200);
+
+	for (size_t i = 4; i < 8; i++)
+		net_kill(n, i, false);
+	net_run(n, duration_s(1));
+	for (size_t i = 4; i < 8; i++)
+		net_start(n, i);
+	(void)ring_wait(n, 60);
+	net_free(n);
+}
+END_TEST
+
+START_TEST(churn_of_one_every_five_seconds_keeps_ring)
+{
+	struct net *n = ring_new(64, 29);
+
+	net_start_all(n);
+	(void)ring_wait(n, 60);
+	for (size_t i = 0; i < 16; i++) {
+		net_kill(n, 3 * i + 4, false);
+		net_run(n, duration_s(1));
+		ck_assert_msg(net_ring_is_ideal(n, NULL), "crash %zu: %s", i, net_ring_fault(n));
+		net_run(n, duration_s(4));
+	}
+	net_free(n);
+}
+END_TEST
+
+/* ---- Leaving ---- */
+
+struct hand_over_seen {
+	size_t calls;
+	struct node_id to, after, upto;
+	enum peer_state last_state;
+};
+
+static void seen_hand_over(void *ctx, struct now now, const struct node_id *to,
+			   const struct node_id *after, const struct node_id *upto,
+			   storage_done_fn *done, void *done_ctx)
+{
+	struct hand_over_seen *s = ctx;
+
+	s->calls++;
+	s->to = *to;
+	s->after = *after;
+	s->upto = *upto;
+	done(done_ctx, now, 0);
+}
+
+static void seen_topology_changed(void *ctx, struct now now, bool settled)
+{
+	(void)ctx;
+	(void)now;
+	(void)settled;
+}
+
+static void seen_commit(void *ctx, struct now now)
+{
+	(void)ctx;
+	(void)now;
+}
+
+static void seen_statistics(void *ctx, struct storage_statistics *out)
+{
+	(void)ctx;
+	*out = (struct storage_statistics){ 0 };
+}
+
+static const struct storage_ops SEEN_OPS = { seen_hand_over, seen_topology_changed, seen_commit,
+					     seen_statistics };
+
+START_TEST(leave_hands_over_and_ring_closes)
+{
+	struct net *n = ring_form(12, 30, 200);
+	struct hand_over_seen seen = { 0 };
+	struct topology_view view;
+	const struct topology *t = ring_topology(n, 7);
+
+	t->ops->view(t->ctx, &view);
+	peer_set_storage(net_peer(n, 7), &SEEN_OPS, &seen);
+	net_leave(n, 7);
+	net_run(n, duration_ms(200));
+	ck_assert(!net_is_running(n, 7));
+	ck_assert_uint_eq(seen.calls, 1);
+	ck_assert(node_id_equal(&seen.to, &view.successors[0]));
+	ck_assert(node_id_equal(&seen.after, &view.predecessors[0]));
+	ck_assert(node_id_equal(&seen.upto, net_node_id(n, 7)));
+	ck_assert_uint_le(ring_wait(n, 10), 1000);
+	net_free(n);
+}
+END_TEST
+
+START_TEST(join_hands_over_the_new_range)
+{
+	struct net *n = ring_new(2, 31);
+	struct hand_over_seen seen = { 0 };
+
+	net_start(n, 0);
+	peer_set_storage(net_peer(n, 0), &SEEN_OPS, &seen);
+	net_start(n, 1);
+	(void)ring_wait(n, 10);
+	ck_assert_uint_eq(seen.calls, 1);
+	ck_assert(node_id_equal(&seen.to, net_node_id(n, 1)));
+	ck_assert(node_id_equal(&seen.after, net_node_id(n, 0)));
+	ck_assert(node_id_equal(&seen.upto, net_node_id(n, 1)));
+	net_free(n);
+}
+END_TEST
+
+/* ---- Partition ---- */
+
+START_TEST(partition_makes_two_rings_that_merge_again)
+{
+	struct net *n = ring_form(20, 32, 200);
+
+	for (size_t i = 0; i < 20; i++)
+		net_set_group(n, i, i % 2);
+	net_run(n, duration_s(10));
+	/* Each half is a ring of its own: the check looks at groups. */
+	(void)ring_wait(n, 60);
+	for (size_t i = 0; i < 20; i++)
+		net_set_group(n, i, 0);
+	(void)ring_wait(n, 300);
+	net_free(n);
+}
+END_TEST
+
+START_TEST(peer_cut_off_comes_back)
+{
+	struct net *n = ring_form(8, 33, 200);
+
+	net_set_group(n, 6, 1);
+	net_run(n, duration_s(30));
+	ck_assert_int_eq(peer_state(net_peer(n, 6)), PEER_JOINED);
+	net_set_group(n, 6, 0);
+	(void)ring_wait(n, 200);
+	net_free(n);
+}
+END_TEST
+
+START_TEST(broken_link_is_made_again)
+{
+	struct net *n = ring_form(8, 34, 200);
+
+	net_break_link(n, 2, 5);
+	net_run(n, duration_ms(100));
+	(void)ring_wait(n, 30);
+	net_free(n);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS("chord_churn", ring_heals_after_one_crash, ring_heals_after_many_crash_at_once,
+			 ring_heals_after_silent_crash, last_two_become_one, crashed_peers_come_back,
+			 churn_of_one_every_five_seconds_keeps_ring, leave_hands_over_and_ring_closes,
+			 join_hands_over_the_new_range, partition_makes_two_rings_that_merge_again,
+			 peer_cut_off_comes_back, broken_link_is_made_again);
+}

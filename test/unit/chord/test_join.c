@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Joining: rings of two to 64, one after another and all at once, and what is refused. */
+#include "overlay/wire/body_routing.h"
+#include "test/unit/chord/ring.h"
+
+START_TEST(first_peer_owns_all)
+{
+	struct net *n = ring_new(1, 1);
+	const struct node_id point = { { 0x12 } };
+
+	net_start(n, 0);
+	ck_assert_int_eq(peer_state(net_peer(n, 0)), PEER_JOINED);
+	ck_assert(ring_topology(n, 0)->ops->is_responsible(ring_topology(n, 0)->ctx, &point));
+	net_free(n);
+}
+END_TEST
+
+START_TEST(two_peers_form_ring)
+{
+	struct net *n = ring_form(2, 2, 500);
+
+	net_free(n);
+}
+END_TEST
+
+START_TEST(three_peers_form_ring)
+{
+	struct net *n = ring_form(3, 3, 500);
+
+	net_free(n);
+}
+END_TEST
+
+START_TEST(ten_peers_form_ring)
+{
+	struct net *n = ring_form(10, 4, 500);
+
+	net_free(n);
+}
+END_TEST
+
+START_TEST(peers_form_ring_one_by_one)
+{
+	struct net *n = ring_form(64, 5, 300);
+
+	net_free(n);
+}
+END_TEST
+
+/* All 64 at once: joined within seconds, ideal soon after. */
+START_TEST(storm_forms_ring)
+{
+	for (uint64_t seed = 1; seed <= 3; seed++) {
+		struct net *n = ring_new(64, seed);
+		uint64_t start;
+
+		net_start_all(n);
+		start = net_now(n).mono.us;
+		while (!net_all_joined(n, NULL)) {
+			ck_assert_msg(net_now(n).mono.us - start < 10000000, "seed %llu",
+				      (unsigned long long)seed);
+			net_run(n, duration_ms(50));
+		}
+		(void)ring_wait(n, 20);
+		net_free(n);
+	}
+}
+END_TEST
+
+START_TEST(exactly_one_peer_owns_each_point)
+{
+	struct net *n = ring_form(20, 6, 200);
+	struct prng prng;
+
+	prng_seed(&prng, 7);
+	for (int k = 0; k < 500; k++) {
+		struct node_id point;
+		size_t replicas = 0;
+		size_t owner;
+
+		for (size_t i = 0; i < NODE_ID_LENGTH; i++)
+			point.bytes[i] = (uint8_t)prng_next(&prng);
+		owner = net_owner(n, &point);
+		for (size_t i = 0; i < net_count(n); i++) {
+			const struct topology *t = ring_topology(n, i);
+			enum responsibility r = t->ops->responsibility(t->ctx, &point);
+
+			ck_assert_int_eq(t->ops->is_responsible(t->ctx, &point), i == owner);
+			ck_assert_int_eq(r == RESPONSIBLE_OWNER, i == owner);
+			replicas += r == RESPONSIBLE_REPLICA;
+		}
+		ck_assert_uint_eq(replicas, TOPOLOGY_REPLICAS);
+	}
+	net_free(n);
+}
+END_TEST
+
+/* The bytes that peer `node` would send are what counts; here the requests are made by peers that are
+ * members, so that only the field under test is wrong. */
+struct heard {
+	int err;
+	bool is_answered;
+};
+
+static void heard_answer(void *ctx, struct now now, const struct response *response)
+{
+	struct heard *h = ctx;
+
+	(void)now;
+	h->err = response->err;
+	h->is_answered = true;
+}
+
+static int ask(struct net *n, size_t from, size_t to, enum method method, struct slice body)
+{
+	struct heard h = { 0 };
+	const struct node_id *id = net_node_id(n, to);
+
+	ck_assert_int_eq(transport_request_node(net_peer(n, from), net_now(n), method, body, id,
+						heard_answer, &h),
+			 0);
+	net_flush(n, from);
+	net_run(n, duration_s(1));
+	ck_assert(h.is_answered);
+	return h.err;
+}
+
+START_TEST(join_for_another_node_is_refused)
+{
+	struct net *n = ring_form(4, 8, 300);
+	struct node_id stranger = { { 0x77 } };
+	const struct join_req join = { stranger, SLICE_EMPTY };
+	uint8_t buffer[64];
+	struct writer w = writer_of(buffer, sizeof(buffer));
+
+	join_req_put(&w, &join);
+	ck_assert_int_eq(ask(n, 1, 2, METHOD_JOIN, writer_slice(&w)), ERR_FORBIDDEN);
+	ck_assert_uint_gt(peer_counters(net_peer(n, 2))->errors[ERR_INDEX_FORBIDDEN], 0);
+	ck_assert_str_eq(net_ring_fault(n), "");
+	net_free(n);
+}
+END_TEST
+
+/* A pair of peers without a link between them: what one sends to the other goes over others' links. */
+static bool find_strangers(struct net *n, size_t *a, size_t *b)
+{
+	for (*a = 0; *a < net_count(n); (*a)++)
+		for (*b = 0; *b < net_count(n); (*b)++)
+			if (*a != *b && link_find_node(net_peer(n, *a), net_node_id(n, *b)) == 0)
+				return true;
+	return false;
+}
+
+START_TEST(join_over_others_links_is_refused)
+{
+	struct net *n = ring_form(40, 9, 200);
+	uint8_t buffer[64];
+	struct writer w = writer_of(buffer, sizeof(buffer));
+	struct join_req join = { .overlay_specific_data = SLICE_EMPTY };
+	size_t a, b;
+
+	ck_assert(find_strangers(n, &a, &b));
+	join.joining_peer_id = *net_node_id(n, a);
+	join_req_put(&w, &join);
+	ck_assert_int_eq(ask(n, a, b, METHOD_JOIN, writer_slice(&w)), ERR_FORBIDDEN);
+	net_free(n);
+}
+END_TEST
+
+START_TEST(update_from_stranger_is_refused)
+{
+	struct net *n = ring_form(40, 10, 200);
+	const struct chord_update update = { .uptime = 1, .type = CHORD_PEER_READY };
+	uint8_t buffer[64];
+	struct writer w = writer_of(buffer, sizeof(buffer));
+	size_t a, b;
+
+	ck_assert(find_strangers(n, &a, &b));
+	chord_update_put(&w, &update);
+	ck_assert_int_eq(ask(n, a, b, METHOD_UPDATE, writer_slice(&w)), ERR_FORBIDDEN);
+	net_free(n);
+}
+END_TEST
+
+START_TEST(malformed_topology_requests_are_answered_with_error)
+{
+	struct net *n = ring_form(2, 11, 300);
+	const struct slice junk = slice_of("\x01\x02\x03", 3);
+	const enum method methods[] = { METHOD_JOIN, METHOD_LEAVE, METHOD_UPDATE, METHOD_ROUTE_QUERY };
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		ck_assert_int_eq(ask(n, 0, 1, methods[i], junk), ERR_INVALID_MESSAGE);
+	ck_assert_str_eq(net_ring_fault(n), "");
+	net_free(n);
+}
+END_TEST
+
+START_TEST(equal_seeds_run_equally)
+{
+	uint64_t hash[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct net *n = ring_form(12, 12, 50);
+
+		hash[i] = net_trace_hash(n);
+		net_free(n);
+	}
+	ck_assert_uint_eq(hash[0], hash[1]);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS("chord_join", first_peer_owns_all, two_peers_form_ring, three_peers_form_ring,
+			 ten_peers_form_ring, peers_form_ring_one_by_one, storm_forms_ring,
+			 exactly_one_peer_owns_each_point, join_for_another_node_is_refused,
+			 join_over_others_links_is_refused, update_from_stranger_is_refused,
+			 malformed_topology_requests_are_answered_with_error, equal_seeds_run_equally);
+}
