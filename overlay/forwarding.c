@@ -145,6 +145,25 @@ static void forwarding_drop(struct peer *p, const struct passage *m, uint64_t *c
 
 /* ---- Passing on ---- */
 
+/* A request that has been here before, while tables were changing, comes with our own Node-ID in its Via
+ * List: what follows that entry is a loop, which the answer need not take. */
+static bool forwarding_cut_loop(const struct peer *p, struct slice *via_list)
+{
+	struct reader r = reader_of(*via_list);
+
+	while (reader_more(&r)) {
+		size_t left = reader_left(&r);
+		struct destination d;
+
+		destination_get(&r, &d);
+		if (r.err != 0 || d.type != DESTINATION_NODE || !node_id_equal(&d.id.node, &p->node_id))
+			continue;
+		via_list->len -= left;
+		return true;
+	}
+	return false;
+}
+
 /* The Via List with the previous hop at its end. An answer is not routed back, so its list stays; of a later
  * fragment nobody knows which of the two it is, and an entry too many does no harm. */
 static int forwarding_append_via(struct peer *p, struct passage *m)
@@ -154,7 +173,8 @@ static int forwarding_append_via(struct peer *p, struct passage *m)
 	uint8_t *bytes;
 	struct writer w;
 
-	if (m->code != 0 && !message_code_is_request(m->code))
+	if ((m->code != 0 && !message_code_is_request(m->code)) ||
+	    forwarding_cut_loop(p, &m->h.via_list))
 		return 0;
 	bytes = arena_alloc(&p->arena, room);
 	w = writer_of(bytes, bytes == NULL ? 0 : room);
