@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "crypto/keystore.h"
 #include "tools/overlay_trust.h"
 
 static const struct enroll_command commands[] = {
@@ -140,6 +141,7 @@ static void print_usage(FILE *out)
 int main(int argc, char **argv)
 {
 	umask(077);
+	keystore_protect_memory();
 	if (argc < 2) {
 		print_usage(stderr);
 		return EXIT_USAGE;
