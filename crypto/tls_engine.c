@@ -119,6 +119,20 @@ int tls_engine_on_cookie_check(SSL *ssl, const unsigned char *cookie, unsigned i
 	return tls_cookie_is_valid(&e->context->cookie, &e->from, slice_of(cookie, len));
 }
 
+/* OpenSSL keeps 32 KiB of record buffers for each DTLS connection; an idle one gives them back here. TLS
+ * connections do so by themselves (SSL_MODE_RELEASE_BUFFERS). */
+static void tls_engine_release(struct tls_engine *e)
+{
+	if (e->datagram && e->established)
+		(void)SSL_free_buffers(e->ssl);
+}
+
+static void tls_engine_reserve(struct tls_engine *e)
+{
+	if (e->datagram && e->established)
+		invariant(SSL_alloc_buffers(e->ssl) == 1);
+}
+
 /* 0 when OpenSSL only waits for more bytes. */
 static int tls_engine_judge(struct tls_engine *e, int result)
 {
@@ -207,6 +221,7 @@ static int tls_engine_advance(struct tls_engine *e, struct now now)
 	int err = 0;
 
 	e->wall = now.wall;
+	tls_engine_reserve(e);
 	tls_cookie_renew(&e->context->cookie, now.mono);
 	if (!e->established) {
 		int result;
@@ -220,6 +235,7 @@ static int tls_engine_advance(struct tls_engine *e, struct now now)
 	}
 	if (err == 0 && e->established)
 		err = tls_engine_drain(e);
+	tls_engine_release(e);
 	e->input = SLICE_EMPTY;
 	if (err == 0)
 		tls_engine_update_deadline(e, now);
@@ -268,8 +284,10 @@ static int tls_engine_write_bytes(struct tls_engine *e, struct slice bytes)
 	int result;
 
 	ERR_clear_error();
+	tls_engine_reserve(e);
 	/* The BIO takes everything: a partial write cannot happen. */
 	result = SSL_write_ex(e->ssl, bytes.data, bytes.len, &n);
+	tls_engine_release(e);
 	if (result == 1)
 		return 0;
 	result = tls_engine_judge(e, result);
@@ -328,6 +346,7 @@ int tls_engine_expire(struct tls_engine *e, struct now now)
 	if (e->err != 0 || !e->datagram || !instant_due(e->deadline, now.mono))
 		return e->err;
 	ERR_clear_error();
+	tls_engine_reserve(e);
 	/* 0 when OpenSSL's clock says that it is too early: the new deadline tells when it is not. */
 	if (DTLSv1_handle_timeout(e->ssl) < 0)
 		return tls_engine_fail(e, ERR_LINK, "no answer in the handshake");
@@ -340,6 +359,7 @@ void tls_engine_close(struct tls_engine *e)
 	if (e->err != 0 || !e->established)
 		return;
 	ERR_clear_error();
+	tls_engine_reserve(e);
 	/* 0 means that the other end has not closed yet, which nobody waits for. */
 	if (SSL_shutdown(e->ssl) < 0)
 		ERR_clear_error();
