@@ -8,7 +8,7 @@
 #include "overlay/transport.h"
 #include "overlay/wire/body_routing.h"
 
-#define JOIN_FIND_MS 1000      /* for an Attach to the Admitting Peer; doubles with each failure */
+#define JOIN_FIND_MS 1000      /* for an Attach to the Admitting Peer; doubles with every other failure */
 #define JOIN_LEARN_MS 1500     /* for the Admitting Peer's Update and its neighbours */
 #define JOIN_LEARN_STEP_MS 300 /* then the Admitting Peer is asked for its Update again */
 #define JOIN_ASKED_MS 16000    /* beyond the Maximum Request Lifetime of the Join */
@@ -54,6 +54,32 @@ static void join_fail(struct chord *c, struct now now, int err)
 	join_enter(c, now, JOIN_WAIT, ms < JOIN_BACKOFF_MAX_MS ? ms : JOIN_BACKOFF_MAX_MS);
 }
 
+static void join_rebooted(void *ctx, struct now now, int err, link_id link,
+			  const struct node_id *bootstrap)
+{
+	struct chord *c = ctx;
+
+	(void)bootstrap;
+	c->now_hint = now.mono;
+	if (c->join.state != JOIN_WAIT)
+		return;
+	if (err == 0)
+		c->join.bootstrap = link;
+	join_find(c, now);
+}
+
+/* The next try. While no peer is known at all the fault may lie with the bootstrap node, which perhaps is
+ * joining itself: another one is picked. */
+static void join_again(struct chord *c, struct now now)
+{
+	if (c->successor_count == 0 && c->join.failures > 0) {
+		join_enter(c, now, JOIN_WAIT, JOIN_BACKOFF_MAX_MS);
+		if (peer_bootstrap_open(c->peer, now, join_rebooted, c) == 0)
+			return;
+	}
+	join_find(c, now);
+}
+
 /* Some neighbour did not answer; the Admitting Peer at least must. Its Update is lost to us when our Attach
  * was repeated and answered from the cache: then it is asked for. */
 static void join_learn_on(struct chord *c, struct now now)
@@ -80,7 +106,7 @@ static void join_expired(void *ctx, struct now now)
 	case JOIN_NONE:
 		break;
 	case JOIN_WAIT:
-		join_find(c, now);
+		join_again(c, now);
 		break;
 	case JOIN_LEARN:
 		join_learn_on(c, now);
@@ -126,7 +152,7 @@ static void join_find(struct chord *c, struct now now)
 	/* After the first try the peers we know already are nearer than any bootstrap node. */
 	if (c->successor_count > 0)
 		via = link_find_node(c->peer, &c->successors[0]);
-	join_enter(c, now, JOIN_FIND, (uint64_t)JOIN_FIND_MS << c->join.failures);
+	join_enter(c, now, JOIN_FIND, (uint64_t)JOIN_FIND_MS << c->join.failures / 2);
 	if (chord_attach_admitting(c, now, via, c->join.attempts) == 0)
 		return;
 	/* That link is gone, or too much is under way. */
