@@ -50,6 +50,7 @@ struct sip_fork;
 struct sip_registrar;
 struct sip_digest;
 struct sip_calls;
+struct sip_resolution;
 
 struct sip_usage {
 	struct peer *peer;
@@ -71,6 +72,7 @@ struct sip_usage {
 	struct sip_registrar *registrar;
 	struct sip_digest *digest;
 	struct sip_calls *calls;
+	struct sip_resolution *resolutions;
 	bool stopping;
 };
 

@@ -279,8 +279,9 @@ static void sip_forward_to_aor(struct sip_passage *p, struct now now, const char
 		fork->call = sip_call_start(s, now, p->m, &p->from);
 	fork->pop_routes = p->target.pop_routes;
 	if (is_own) {
-		sip_fork_note(fork, 480);
 		sip_registration_add_targets(fork, now);
+		if (fork->branch_count == 0)
+			sip_fork_note(fork, 480);
 	}
 	/* A far proxy asks us because of our record; for a phone the user's other nodes are asked too. */
 	if (sip_is_phone(&p->from))

@@ -10,23 +10,39 @@
 #include "overlay/wire/sip_registration.h"
 #include "usage/sip/sip_registration.h"
 
-struct sip_resolution {
-	struct sip_usage *usage;
-	struct sip_fork *fork; /* NULL: abandoned; freed when the last answer came */
-	char first[SIP_AOR_SIZE];
-	char aors[SIP_RESOLVE_AORS_MAX][SIP_AOR_SIZE]; /* asked for, so that circles end */
-	size_t aor_count;
-	size_t outstanding;
-	size_t routes;   /* registrations seen */
-	bool failed;     /* a Fetch failed: "not found" cannot be said */
-};
-
-/* One Fetch. */
+/* One Fetch; the resource service holds a pointer to it until it is answered. */
 struct sip_query {
 	struct sip_resolution *resolution;
 	char aor[SIP_AOR_SIZE];
 	unsigned depth;
 };
+
+struct sip_resolution {
+	struct sip_resolution *next; /* of the usage's list */
+	struct sip_usage *usage;
+	struct sip_fork *fork; /* NULL: abandoned; freed when the last answer came */
+	struct sip_query queries[SIP_RESOLVE_AORS_MAX]; /* all ever asked, so that circles end */
+	size_t query_count;
+	size_t outstanding;
+	size_t routes;   /* registrations seen */
+	bool failed;     /* a Fetch failed: "not found" cannot be said */
+};
+
+static void sip_resolution_free(struct sip_resolution *r)
+{
+	struct sip_resolution **at = &r->usage->resolutions;
+
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	free(r);
+}
+
+void sip_resolutions_free(struct sip_usage *s)
+{
+	while (s->resolutions != NULL)
+		sip_resolution_free(s->resolutions);
+}
 
 static void sip_resolution_end(struct sip_resolution *r, struct now now)
 {
@@ -40,7 +56,7 @@ static void sip_resolution_end(struct sip_resolution *r, struct now now)
 		if (fork->branch_count == 0)
 			sip_fork_note(fork, r->routes > 0 ? 480 : r->failed ? 504 : 404);
 	}
-	free(r);
+	sip_resolution_free(r);
 	if (fork != NULL)
 		sip_fork_settle(fork, now);
 }
@@ -87,12 +103,12 @@ static void sip_resolution_add_route(struct sip_resolution *r, struct now now, c
 	target.hop.node = route->node;
 	target.route = route;
 	/* The proxy there serves the AOR that its record stands under, not one that led to it. */
-	if (strcmp(aor, r->first) != 0) {
+	if (strcmp(aor, r->queries[0].aor) != 0) {
 		sip_aor_put_uri(&uri, aor);
 		target.request_uri = sip_text_slice(&uri);
 	}
 	err = sip_fork_add(r->fork, now, &target);
-	if (err != 0 && err != ERR_DUPLICATE)
+	if (err != 0 && err != ERR_DUPLICATE && err != ERR_CANCELLED)
 		log_info(s->log, "sip.target.refused", "node=%s reason=%s", node_id_text(&route->node, text),
 			 error_name(err));
 	sip_text_free(&uri);
@@ -175,7 +191,6 @@ static void sip_resolution_on_fetch(void *ctx, struct now now, const struct reso
 	}
 	for (size_t i = 0; result->err == 0 && i < result->count && r->fork != NULL; i++)
 		sip_resolution_take(r, now, query, &result->values[i]);
-	free(query);
 	r->outstanding--;
 	sip_resolution_end(r, now);
 }
@@ -188,43 +203,42 @@ static int sip_resolution_ask(struct sip_resolution *r, struct now now, const ch
 	struct sip_query *query;
 	int err;
 
-	for (size_t i = 0; i < r->aor_count; i++)
-		if (strcmp(r->aors[i], aor) == 0)
+	for (size_t i = 0; i < r->query_count; i++)
+		if (strcmp(r->queries[i].aor, aor) == 0)
 			return ERR_DUPLICATE;
-	if (depth > SIP_RESOLVE_DEPTH_MAX || r->aor_count == SIP_RESOLVE_AORS_MAX)
+	if (depth > SIP_RESOLVE_DEPTH_MAX || r->query_count == SIP_RESOLVE_AORS_MAX)
 		return ERR_LIMIT;
 	if (!sip_domain_is_admitted(kind_find(&c->kinds, KIND_SIP_REGISTRATION), c->overlay_name,
 				    sip_aor_domain(aor)))
 		return ERR_FORBIDDEN;
-	query = memory_alloc(sizeof(*query));
+	query = &r->queries[r->query_count];
 	query->resolution = r;
 	query->depth = depth;
 	memcpy(query->aor, aor, strlen(aor) + 1);
-	r->outstanding++;
 	err = resource_fetch(s->peer, now, &id, KIND_SIP_REGISTRATION, sip_resolution_on_fetch, query);
-	if (err != 0) {
-		r->outstanding--;
-		free(query);
+	if (err != 0)
 		return err;
-	}
-	memcpy(r->aors[r->aor_count++], aor, strlen(aor) + 1);
+	r->query_count++;
+	r->outstanding++;
 	return 0;
 }
 
 int sip_resolve(struct sip_fork *fork, struct now now, const char *aor)
 {
+	struct sip_usage *s = fork->usage;
 	struct sip_resolution *r;
 	int err;
 
-	if (peer_state(fork->usage->peer) != PEER_JOINED)
+	if (peer_state(s->peer) != PEER_JOINED)
 		return ERR_NOT_JOINED;
 	r = memory_alloc(sizeof(*r));
-	r->usage = fork->usage;
+	r->usage = s;
 	r->fork = fork;
-	memcpy(r->first, aor, strlen(aor) + 1);
+	r->next = s->resolutions;
+	s->resolutions = r;
 	err = sip_resolution_ask(r, now, aor, 0);
 	if (err != 0) {
-		free(r);
+		sip_resolution_free(r);
 		return err;
 	}
 	fork->resolution = r;

@@ -18,6 +18,8 @@ int MUST_CHECK sip_resolve(struct sip_fork *fork, struct now now, const char *ao
 /* The fork goes away or wants no more targets. */
 void sip_resolution_abandon(struct sip_resolution *r);
 
+void sip_resolutions_free(struct sip_usage *s);
+
 /* The Destination List in a GRUU's "gr" parameter. ERR_MALFORMED when it does not end in a Node-ID. */
 int MUST_CHECK sip_gruu_route(struct slice gr, struct sip_route *route);
 

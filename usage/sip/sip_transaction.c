@@ -420,6 +420,20 @@ void sip_clients_fail_stream(struct sip_usage *s, struct now now, uint64_t strea
 	}
 }
 
+void sip_clients_adopt_stream(struct sip_usage *s, const struct sip_flow *flow)
+{
+	size_t cursor = 0;
+	void *value;
+
+	while (map_next(s->clients, &cursor, NULL, &value)) {
+		struct sip_flow *mine = &((struct sip_client *)value)->hop.flow;
+
+		if (mine->transport == SIP_TCP && mine->stream == 0 &&
+		    address_equal(&mine->remote, &flow->remote))
+			mine->stream = flow->stream;
+	}
+}
+
 void sip_clients_fail_node(struct sip_usage *s, struct now now, const struct node_id *node)
 {
 	struct sip_client *client;

@@ -86,6 +86,8 @@ void sip_client_forget(struct sip_client *client);
 
 /* The stream to a phone closed, or no connection to a proxy could be made: what waits there has failed. */
 void sip_clients_fail_stream(struct sip_usage *s, struct now now, uint64_t stream);
+/* The connection that a phone's requests were to be sent on is there, by this number. */
+void sip_clients_adopt_stream(struct sip_usage *s, const struct sip_flow *flow);
 void sip_clients_fail_node(struct sip_usage *s, struct now now, const struct node_id *node);
 
 void sip_transactions_free(struct sip_usage *s);

@@ -12,6 +12,7 @@
 #include "usage/sip/sip_internal.h"
 #include "usage/sip/sip_link.h"
 #include "usage/sip/sip_registration.h"
+#include "usage/sip/sip_resolve.h"
 #include "usage/sip/sip_stream.h"
 #include "usage/sip/sip_transaction.h"
 
@@ -206,6 +207,7 @@ void sip_usage_free(struct sip_usage *s)
 		return;
 	app_attach_offer(s->peer, SIP_PORT, false);
 	sip_transactions_free(s);
+	sip_resolutions_free(s);
 	sip_links_free(s);
 	sip_streams_free(s);
 	sip_registrar_free(s->registrar);
@@ -284,8 +286,10 @@ void sip_usage_stream_open(struct sip_usage *s, struct now now, const struct sip
 	struct sip_hop hop = { .flow = *flow };
 
 	invariant(flow->transport == SIP_TCP && flow->stream != 0);
-	if (sip_stream_add(s, now, &hop))
-		sip_registration_stream_open(s, flow);
+	if (!sip_stream_add(s, now, &hop))
+		return;
+	sip_registration_stream_open(s, flow);
+	sip_clients_adopt_stream(s, flow);
 }
 
 void sip_usage_stream_bytes(struct sip_usage *s, struct now now, uint64_t stream, struct slice bytes)
