@@ -13,6 +13,9 @@
 #define RELIABILITY_WINDOW_MAX 64
 #define RELIABILITY_REORDERING 3    /* a frame is lost when the third one after it is acknowledged */
 #define RELIABILITY_SUSPECT_AT 4    /* the third retransmission (6.6.3.1) */
+/* The timeout doubles up to here: frames that were in flight together expire one by one, and without a
+ * bound a dead link would be noticed after minutes. */
+#define RELIABILITY_TIMEOUT_MAX_MS 4000
 
 enum entry_state { ENTRY_FREE, ENTRY_QUEUED, ENTRY_IN_FLIGHT };
 
@@ -255,7 +258,12 @@ void reliability_acknowledge(struct peer *p, struct now now, struct link *l, con
 
 static struct duration reliability_timeout(const struct link *l)
 {
-	return duration_us(l->framing.round_trip.timeout.us << l->framing.reliability->backoff);
+	const uint64_t most = RELIABILITY_TIMEOUT_MAX_MS * 1000;
+	uint64_t us = l->framing.round_trip.timeout.us;
+
+	for (unsigned i = 0; i < l->framing.reliability->backoff && us < most; i++)
+		us *= 2;
+	return duration_us(us < most ? us : most);
 }
 
 struct instant reliability_deadline(const struct link *l)
