@@ -9,7 +9,8 @@
 
 /* RFC 7914 section 12 has no salt of 16 bytes; this one was made with another scrypt (N = 1024, r = 8, p = 1,
  * password "pleaseletmein", salt "SodiumChlorideXY"). */
-static const char foreign[] = "$scrypt$ln=10,r=8,p=1$U29kaXVtQ2hsb3JpZGVYWQ$lgJICDI03J7e91K6Gs7LTMSPi+nkHXB+YFPNiGPZkeg";
+static const char foreign[] = "$scrypt$ln=10,r=8,p=1$"
+			      "U29kaXVtQ2hsb3JpZGVYWQ$lgJICDI03J7e91K6Gs7LTMSPi+nkHXB+YFPNiGPZkeg";
 
 START_TEST(password_verifies_what_it_hashed)
 {
