@@ -13,6 +13,7 @@
 #include "overlay/link_table.h"
 #include "overlay/peer_state.h"
 #include "overlay/probe.h"
+#include "overlay/resource.h"
 #include "overlay/transport_state.h"
 
 #define PEER_LINKS_MAX 256
@@ -207,6 +208,7 @@ void peer_free(struct peer *p)
 	config_update_free(p);
 	bootstrap_free(p);
 	attach_free(p);
+	resource_free(p);
 	transport_free(p);
 	forwarding_free(p);
 	fragment_table_free(p);
@@ -413,6 +415,11 @@ const struct storage_port *peer_storage(const struct peer *p)
 uint64_t *peer_last_storage_time(struct peer *p)
 {
 	return &p->last_storage_time;
+}
+
+struct resource_call **peer_resource_calls(struct peer *p)
+{
+	return &p->resource_calls;
 }
 
 struct arena *peer_arena(struct peer *p)

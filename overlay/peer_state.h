@@ -40,6 +40,7 @@ struct peer {
 	enum peer_state state;
 	struct instant started;
 	uint64_t last_storage_time; /* ms */
+	struct resource_call *resource_calls; /* owned by resource.c */
 	size_t links_max;
 	size_t datagram_mtu; /* bytes */
 	struct ice_candidate candidates[CANDIDATES_MAX];
