@@ -11,6 +11,8 @@
 
 static void effect_link_open(struct node *n, const struct effect *e)
 {
+	if (n->phase == NODE_CLOSING)
+		return;
 	if (e->link_type == OVERLAY_LINK_TLS_TCP_FH_NO_ICE)
 		link_tcp_open(n, e->link, &e->address, e->purpose);
 	else
@@ -95,7 +97,7 @@ void driver_drain(struct node *n)
 		while (drain_once(n, now))
 			;
 	} while (connections_resume(n) || connections_report_failed(n, now) ||
-		 sip_listener_report_failed(n, now));
+		 sip_listener_report_failed(n, now) || node_advance(n, now));
 	n->driver.draining = false;
 }
 

@@ -99,6 +99,8 @@ struct node {
 	uv_timer_t cache_timer;     /* when cached peers are written */
 	uv_timer_t stop_timer;      /* bounds leaving */
 	size_t usages_stopping;
+	bool leave_wanted; /* a new configuration left no place for us */
+	bool left;         /* the peer is done */
 	struct now started;
 	int exit_code;
 };
@@ -116,6 +118,9 @@ void node_leave(struct node *n);
 
 /* Ends without telling anybody. */
 void node_shutdown(struct node *n);
+
+/* The next step of stopping that is due; false when there is none. Between drains. */
+bool node_advance(struct node *n, struct now now);
 
 /* EFFECT_PEER_STATE and EFFECT_CONFIGURATION. */
 void node_on_state(struct node *n, struct now now, enum peer_state state);

@@ -68,6 +68,19 @@ static void print_value(FILE *out, const struct settings *s, const struct settin
 	}
 }
 
+void settings_value_text(const struct settings *s, const struct setting *row, char *out, size_t size)
+{
+	FILE *text;
+
+	memset(out, 0, size);
+	text = fmemopen(out, size, "w");
+	if (text == NULL)
+		return;
+	print_value(text, s, row);
+	(void)fclose(text);
+	out[size - 1] = '\0';
+}
+
 void settings_print(const struct settings *s, FILE *out)
 {
 	for (size_t i = 0; i < settings_schema_count; i++) {
@@ -105,13 +118,9 @@ static void print_shape(FILE *out, const struct setting *row)
 
 static void print_option(FILE *out, const struct settings *defaults, const struct setting *row)
 {
-	char value[300] = "";
-	FILE *text = fmemopen(value, sizeof(value) - 1, "w");
+	char value[300];
 
-	if (text != NULL) {
-		print_value(text, defaults, row);
-		(void)fclose(text);
-	}
+	settings_value_text(defaults, row, value, sizeof(value));
 	(void)fputs(".TP\n.B ", out);
 	print_roff(out, row->name);
 	(void)fputs(" = ", out);

@@ -30,4 +30,7 @@ struct setting {
 extern const struct setting settings_schema[];
 extern const size_t settings_schema_count;
 
+/* The value as a file holds it. */
+void settings_value_text(const struct settings *s, const struct setting *row, char *out, size_t size);
+
 #endif
