@@ -52,24 +52,33 @@ static unsigned step_of(const struct node_id *id)
 	return (unsigned)((unsigned long)top * STEPS / 65536);
 }
 
-/* Writes a peer's number outside its mark: to the right on the right half, else to the left. Left out
- * where another mark or number stands. */
+/* Writes `text` from a cell on, where nothing else stands and no number touches it. */
+static bool grid_write(struct grid *g, struct cell from, const char *text, int len)
+{
+	for (int i = -1; i <= len; i++) {
+		char *c = grid_at(g, (struct cell){ from.x + i, from.y });
+
+		if ((i >= 0 && i < len && (c == NULL || *c != ' ')) ||
+		    (c != NULL && *c >= '0' && *c <= '9'))
+			return false;
+	}
+	for (int i = 0; i < len; i++)
+		*grid_at(g, (struct cell){ from.x + i, from.y }) = text[i];
+	return true;
+}
+
+/* A peer's number outside its mark: beside it, or above or below where the circle lies flat. Left out
+ * where there is no room. */
 static void grid_label(struct grid *g, struct cell at, size_t number)
 {
 	char text[12];
 	int len = snprintf(text, sizeof(text), "%zu", number);
-	bool right = (unsigned)at.x >= g->width / 2;
-	int x = right ? at.x + 2 : at.x - 1 - len;
+	bool right = at.x >= (int)g->width / 2;
+	bool upper = at.y < (int)g->height / 2;
 
-	for (int i = -1; i <= len; i++) {
-		char *c = grid_at(g, (struct cell){ x + i, at.y });
-
-		if ((i >= 0 && i < len && (c == NULL || *c != ' ')) ||
-		    (c != NULL && *c >= '0' && *c <= '9'))
-			return;
-	}
-	for (int i = 0; i < len; i++)
-		*grid_at(g, (struct cell){ x + i, at.y }) = text[i];
+	if (!grid_write(g, (struct cell){ right ? at.x + 2 : at.x - 1 - len, at.y }, text, len))
+		(void)grid_write(g, (struct cell){ at.x - (len - 1) / 2, upper ? at.y - 1 : at.y + 1 }, text,
+				 len);
 }
 
 /* Puts each peer on its place, or on the next free one clockwise so that none hides another. */
@@ -147,7 +156,7 @@ char *circle_draw(const struct ring *ring, const bool *marked, unsigned width)
 		g.rows = RADIUS_ROWS_MIN;
 	g.columns = 2 * g.rows;
 	g.width = 2 * g.columns + 1 + 2 * LABEL_ROOM;
-	g.height = 2 * g.rows + 1;
+	g.height = 2 * g.rows + 3; /* a line for numbers above and below */
 	g.cells = memory_alloc((size_t)g.width * g.height);
 	memset(g.cells, ' ', (size_t)g.width * g.height);
 	for (unsigned step = 0; step < STEPS; step++)

@@ -96,14 +96,15 @@ static void check_note(struct check *c, enum ring_finding_type type, size_t plac
 	c->count++;
 }
 
-/* The nearest peer before (step -1) or after (step +1) that answers; `place` itself when it is alone. */
+/* The nearest other peer before or after that answers; `place` itself when it is alone. */
 static size_t answering_neighbor(const struct ring *r, size_t place, bool forward)
 {
 	size_t i = place;
 
 	do {
 		i = forward ? (i + 1) % r->count : (i + r->count - 1) % r->count;
-	} while (i != place && r->peers[i].unreachable);
+	} while (i != place &&
+		 (r->peers[i].unreachable || node_id_equal(&r->peers[i].id, &r->peers[place].id)));
 	return i;
 }
 

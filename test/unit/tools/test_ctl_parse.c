@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* tools/ctl_parse: what pealctl makes of its command line. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "test/unit/run.h"
+#include "tools/ctl.h"
+
+static struct ctl ctl;
+static json_t *arguments;
+static int code;
+
+static const struct ctl_command *parse(const char *line)
+{
+	static char words[512];
+	char *argv[32] = { (char[]){ "pealctl" } };
+	int argc = 1;
+
+	memset(&ctl, 0, sizeof(ctl));
+	json_decref(arguments);
+	arguments = NULL;
+	strcpy(words, line);
+	for (char *w = strtok(words, " "); w != NULL; w = strtok(NULL, " "))
+		argv[argc++] = w;
+	return ctl_parse(&ctl, argc, argv, &arguments, &code);
+}
+
+static const char *text(const char *field)
+{
+	return json_string_value(json_object_get(arguments, field));
+}
+
+START_TEST(parse_finds_command_and_globals_anywhere)
+{
+	const struct ctl_command *c = parse("--folder /tmp/n fetch --json bob@example.org --kind=TURN-SERVICE");
+
+	ck_assert_ptr_nonnull(c);
+	ck_assert_str_eq(c->name, "fetch");
+	ck_assert(ctl.json);
+	ck_assert_str_eq(ctl.folder, "/tmp/n");
+	ck_assert_str_eq(ctl.socket_path, "/tmp/n/control");
+	ck_assert_str_eq(text("target"), "bob@example.org");
+	ck_assert_str_eq(text("kind"), "TURN-SERVICE");
+	c = parse("status -s /run/x");
+	ck_assert_ptr_nonnull(c);
+	ck_assert_str_eq(ctl.socket_path, "/run/x");
+	json_decref(arguments);
+	arguments = NULL;
+}
+END_TEST
+
+START_TEST(parse_gives_defaults_and_types)
+{
+	ck_assert_ptr_nonnull(parse("store alice@example.org --value sip:x --lifetime 60 --remove"));
+	ck_assert_str_eq(text("kind"), "SIP-REGISTRATION");
+	ck_assert_int_eq(json_integer_value(json_object_get(arguments, "lifetime")), 60);
+	ck_assert(json_is_true(json_object_get(arguments, "remove")));
+	ck_assert_ptr_nonnull(parse("identity enroll --user a@b --device 2"));
+	ck_assert_str_eq(text("user"), "a@b");
+	ck_assert_ptr_nonnull(parse("ping -- -odd-name"));
+	ck_assert_str_eq(text("target"), "-odd-name");
+	json_decref(arguments);
+	arguments = NULL;
+}
+END_TEST
+
+START_TEST(parse_refuses_wrong_arguments)
+{
+	static const char *const wrong[] = {
+		"",          "frob",           "fetch",          "fetch a b",
+		"status x",  "--frob status",  "status --frob",  "fetch a --kind",
+		"identity",  "identity frob",  "identity enroll", "store a --lifetime x",
+		"ring --circle=yes", "fetch a --kind x --kind y", "--socket", "leave --json=1",
+	};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		ck_assert_msg(parse(wrong[i]) == NULL, "\"%s\" was taken", wrong[i]);
+		ck_assert_msg(code == CTL_USAGE, "\"%s\" ends with %d", wrong[i], code);
+	}
+	json_decref(arguments);
+	arguments = NULL;
+}
+END_TEST
+
+START_TEST(parse_ends_well_after_help)
+{
+	for (size_t i = 0; i < ctl_command_count; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "%s --help", ctl_commands[i].name);
+		ck_assert_ptr_null(parse(line));
+		ck_assert_int_eq(code, CTL_DONE);
+	}
+	ck_assert_ptr_null(parse("--help"));
+	ck_assert_int_eq(code, CTL_DONE);
+	ck_assert_ptr_null(parse("--version"));
+	ck_assert_int_eq(code, CTL_DONE);
+	json_decref(arguments);
+	arguments = NULL;
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS("ctl_parse", parse_finds_command_and_globals_anywhere, parse_gives_defaults_and_types,
+			 parse_refuses_wrong_arguments, parse_ends_well_after_help);
+}
