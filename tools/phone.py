@@ -115,7 +115,13 @@ class Phone:
             self._pump(deadline - time.monotonic())
 
     def wait_registered(self, seconds=15):
-        return self.wait("REGISTER_OK", seconds)
+        """Its event may have passed before we were connected, so the log tells."""
+        deadline = time.monotonic() + seconds
+        while "binding" not in self.log_text():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"phone of {self.aor}: not registered within {seconds} s; "
+                                   f"see {self.folder}/log")
+            self._pump(0.05)
 
     def dial(self, aor):
         self.command("dial", f"sip:{aor}")
