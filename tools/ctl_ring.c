@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ring order and consistency. Unreachable peers are listed but take no part in who follows whom. */
+/* Ring order and consistency. Peers that do not answer or are not (yet) on the ring are listed but take no part
+ * in who follows whom. */
 #include "tools/ctl_ring.h"
 
 #include <stdarg.h>
@@ -104,7 +105,8 @@ static size_t answering_neighbor(const struct ring *r, size_t place, bool forwar
 	do {
 		i = forward ? (i + 1) % r->count : (i + r->count - 1) % r->count;
 	} while (i != place &&
-		 (r->peers[i].unreachable || node_id_equal(&r->peers[i].id, &r->peers[place].id)));
+		 (r->peers[i].unreachable || r->peers[i].outside ||
+		  node_id_equal(&r->peers[i].id, &r->peers[place].id)));
 	return i;
 }
 
@@ -197,6 +199,8 @@ size_t ring_check(const struct ring *r, struct ring_finding *findings, size_t ma
 				   "its neighbors drop it when its link fails", ring_short(&p->id, id));
 			continue;
 		}
+		if (p->outside)
+			continue;
 		if (p->has_predecessor)
 			check_predecessor(&c, i);
 		else if (p->has_share)

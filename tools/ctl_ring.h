@@ -17,6 +17,7 @@ struct ring_peer {
 	char address[RING_ADDRESS_SIZE];
 	bool is_self;      /* the peer that walked */
 	bool unreachable;  /* known from a neighbor, did not answer */
+	bool outside;      /* answers but is no member of the ring now: joining, or it does not tell */
 	bool has_predecessor;
 	struct node_id predecessor;
 	bool has_successor;

@@ -3,6 +3,7 @@
 #include "tools/ctl_ring_json.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static bool node_id_of(json_t *value, struct node_id *id)
 {
@@ -26,12 +27,25 @@ static bool number_of(json_t *item, const char *name, uint64_t *out)
 	return true;
 }
 
+static bool has_flag(json_t *item, const char *name)
+{
+	json_t *flag;
+	size_t i;
+
+	json_array_foreach(json_object_get(item, "flags"), i, flag) {
+		const char *text = json_string_value(flag);
+
+		if (text != NULL && strcmp(text, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool ring_add_json(struct ring *r, json_t *item)
 {
 	struct ring_peer *p;
 	struct node_id id;
 	uint64_t share;
-	json_t *rtt;
 
 	if (!node_id_of(json_object_get(item, "node_id"), &id))
 		return false;
@@ -40,7 +54,8 @@ bool ring_add_json(struct ring *r, json_t *item)
 	text_of(item, "user", p->user, sizeof(p->user));
 	text_of(item, "address", p->address, sizeof(p->address));
 	p->is_self = json_is_true(json_object_get(item, "self"));
-	p->unreachable = json_is_false(json_object_get(item, "reachable"));
+	p->unreachable = json_is_true(json_object_get(item, "unreachable"));
+	p->outside = has_flag(item, "joining") || has_flag(item, "not inspected");
 	/* A list of neighbors begins with the nearest one. */
 	p->has_predecessor = node_id_of(json_object_get(item, "predecessor"), &p->predecessor) ||
 			     node_id_of(json_array_get(json_object_get(item, "predecessors"), 0),
@@ -52,8 +67,6 @@ bool ring_add_json(struct ring *r, json_t *item)
 	p->share_ppb = p->has_share ? (uint32_t)share : 0;
 	p->has_uptime = number_of(item, "uptime_s", &p->uptime_s);
 	p->has_records = number_of(item, "records", &p->records);
-	rtt = json_object_get(item, "rtt_ms");
-	p->has_rtt = json_is_number(rtt) && json_number_value(rtt) >= 0;
-	p->rtt_us = p->has_rtt ? (uint64_t)(json_number_value(rtt) * 1000) : 0;
+	p->has_rtt = !p->is_self && number_of(item, "rtt_us", &p->rtt_us);
 	return true;
 }

@@ -36,7 +36,8 @@ static void peer_row(struct table *t, const struct ring_peer *p, size_t place, b
 	table_cell(t, ring_short(&p->id, id));
 	table_cell(t, p->user);
 	table_cell(t, p->address);
-	table_cell(t, p->unreachable ? "unreachable" : p->has_uptime ? text_span(p->uptime_s, text) : NULL);
+	table_cell(t, p->unreachable ? "unreachable" : p->outside ? "not joined" :
+		   p->has_uptime ? text_span(p->uptime_s, text) : NULL);
 	table_cell(t, p->has_share ? text_share(p->share_ppb, text) : NULL);
 	if (p->has_records)
 		table_cellf(t, "%llu", (unsigned long long)p->records);

@@ -133,6 +133,9 @@ START_TEST(ring_check_finds_duplicate_and_unreachable)
 	ck_assert_uint_eq(ring_check(&r, findings, FINDINGS), 2);
 	ck_assert_int_eq(findings[0].type, RING_DUPLICATE);
 	ck_assert_int_eq(findings[1].type, RING_UNREACHABLE);
+	r.peers[3].unreachable = false;
+	r.peers[3].outside = true; /* joining: no fault of the ring */
+	ck_assert_uint_eq(ring_check(&r, findings, FINDINGS), 1);
 	ring_free(&r);
 }
 END_TEST
@@ -171,10 +174,10 @@ END_TEST
 
 START_TEST(ring_item_is_read_from_json)
 {
-	json_t *item = json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:f, s:[s,s], s:s}", "node_id",
+	json_t *item = json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:[s,s], s:s}", "node_id",
 				 "10000000000000000000000000000001", "user", "alice@example.org", "address",
-				 "192.0.2.1:6084", "self", 1, "uptime_s", 77, "share_ppb", 250000000,
-				 "records", 3, "rtt_ms", 1.5, "successors",
+				 "192.0.2.1:6084", "self", 0, "uptime_s", 77, "share_ppb", 250000000,
+				 "records", 3, "rtt_us", 1500, "successors",
 				 "50000000000000000000000000000001", "90000000000000000000000000000001",
 				 "predecessor", "d0000000000000000000000000000001");
 	struct ring r;
@@ -183,7 +186,7 @@ START_TEST(ring_item_is_read_from_json)
 	ck_assert(ring_add_json(&r, item));
 	ck_assert(node_id_equal(&r.peers[0].id, &(struct node_id){ { 0x10, [15] = 1 } }));
 	ck_assert_str_eq(r.peers[0].user, "alice@example.org");
-	ck_assert(r.peers[0].is_self && !r.peers[0].unreachable);
+	ck_assert(!r.peers[0].is_self && !r.peers[0].unreachable && !r.peers[0].outside);
 	ck_assert_uint_eq(r.peers[0].uptime_s, 77);
 	ck_assert_uint_eq(r.peers[0].rtt_us, 1500);
 	ck_assert(r.peers[0].has_successor && r.peers[0].successor.bytes[0] == 0x50);
