@@ -25,11 +25,6 @@ struct sip_digest {
 	size_t next;
 };
 
-/* The fields of one Digest credential, borrowed. */
-struct sip_credentials {
-	struct slice username, realm, nonce, uri, response, algorithm, cnonce, nc, qop;
-};
-
 struct sip_digest *sip_digest_new(void)
 {
 	return memory_alloc(sizeof(struct sip_digest));
@@ -97,9 +92,8 @@ static bool sip_digest_is_sha256(struct slice algorithm)
 	return sip_is(algorithm, "SHA-256");
 }
 
-/* RFC 7616 3.4.1. */
-static void sip_digest_response(struct sip_usage *s, const struct sip_credentials *c, struct slice method,
-				const char *password, char out[SIP_DIGEST_TEXT_SIZE])
+void sip_digest_response(struct sip_usage *s, const struct sip_credentials *c, struct slice method,
+			 const char *password, char out[SIP_DIGEST_TEXT_SIZE])
 {
 	bool sha256 = sip_digest_is_sha256(c->algorithm);
 	char ha1[SIP_DIGEST_TEXT_SIZE], ha2[SIP_DIGEST_TEXT_SIZE];
@@ -135,11 +129,14 @@ static bool sip_nonce_take(struct sip_digest *d, struct now now, struct slice no
 		return false;
 	for (size_t i = 0; i < 8; i++) {
 		uint8_t c = nc.data[i];
-		int digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+		uint8_t letter = c | 0x20;
 
-		if (digit < 0)
+		if (c >= '0' && c <= '9')
+			count = count << 4 | (uint64_t)(c - '0');
+		else if (letter >= 'a' && letter <= 'f')
+			count = count << 4 | (uint64_t)(letter - 'a' + 10);
+		else
 			return false;
-		count = count << 4 | (uint64_t)digit;
 	}
 	for (size_t i = 0; i < SIP_NONCES_MAX; i++) {
 		struct sip_nonce *n = &d->nonces[i];
@@ -155,8 +152,7 @@ static bool sip_nonce_take(struct sip_digest *d, struct now now, struct slice no
 	return false;
 }
 
-/* The phone is this node's user, or calls itself by the whole AOR. */
-static bool sip_digest_user(struct sip_usage *s, struct slice username, char *password)
+static bool sip_digest_password(struct sip_usage *s, struct slice username, char *password)
 {
 	char user[SIP_AOR_SIZE];
 
@@ -179,7 +175,7 @@ static enum sip_digest_result sip_credentials_check(struct sip_usage *s, struct 
 		return SIP_DIGEST_WRONG;
 	if (!sip_is(c->qop, "auth") || c->cnonce.len == 0 || !slice_equal(c->uri, m->uri_text))
 		return SIP_DIGEST_WRONG;
-	if (!sip_digest_user(s, c->username, password))
+	if (!sip_digest_password(s, c->username, password))
 		return SIP_DIGEST_WRONG;
 	sip_digest_response(s, c, m->method, password, expected);
 	explicit_bzero(password, sizeof(password));

@@ -28,6 +28,15 @@ enum sip_digest_result sip_digest_check(struct sip_usage *s, struct now now, con
 void sip_digest_challenge(struct sip_usage *s, struct now now, enum sip_header_id id, bool stale,
 			  struct sip_text *out);
 
+/* The fields of one Digest credential, borrowed. */
+struct sip_credentials {
+	struct slice username, realm, nonce, uri, response, algorithm, cnonce, nc, qop;
+};
+
+/* What `response` must be (RFC 7616 3.4.1). */
+void sip_digest_response(struct sip_usage *s, const struct sip_credentials *c, struct slice method,
+			 const char *password, char out[SIP_DIGEST_TEXT_SIZE]);
+
 /* H(parts) as hex: MD5 unless `sha256`. */
 void sip_digest_hash(struct sip_usage *s, bool sha256, const struct slice *parts, size_t count,
 		     char out[SIP_DIGEST_TEXT_SIZE]);

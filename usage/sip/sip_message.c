@@ -67,8 +67,10 @@ void sip_message_setup(void)
 
 static int sip_reject(struct sip_message *m, int status, const char *reason)
 {
-	m->reject_status = status;
-	m->reject_reason = reason;
+	if (m->reject_reason == NULL) { /* the first thing wrong is what is said */
+		m->reject_status = status;
+		m->reject_reason = reason;
+	}
 	return ERR_MALFORMED;
 }
 
@@ -131,8 +133,23 @@ static bool sip_has_escaped_control(struct slice value)
 	return false;
 }
 
+/* What is wrong with one header line; the scan goes on, so that it can be answered. */
+static int sip_check_header(struct sip_message *m, const struct sip_header *h, unsigned *seen)
+{
+	if (h->id == SIP_HEADER_OTHER)
+		return 0;
+	if ((*seen & SIP_SINGLE_MASK & 1u << h->id) != 0)
+		return sip_reject(m, 400, "Header repeated");
+	*seen |= 1u << h->id;
+	if ((SIP_SHOWN_MASK & 1u << h->id) != 0 && sip_has_escaped_control(h->value))
+		return sip_reject(m, 400, "Escaped control character");
+	return 0;
+}
+
 static int sip_scan_headers(struct sip_message *m, struct slice head, size_t at, unsigned *seen)
 {
+	int err = 0;
+
 	while (at + 2 < head.len) {
 		size_t end = sip_line_end(head, at), colon = at;
 		struct sip_header *h;
@@ -143,24 +160,22 @@ static int sip_scan_headers(struct sip_message *m, struct slice head, size_t at,
 		while (colon < end && head.data[colon] != ':')
 			colon++;
 		name = sip_trim(slice_of(head.data + at, colon - at));
-		if (colon == end || !sip_is_token(name) || head.data[at] == ' ')
-			return sip_reject(m, 400, "Malformed header line");
+		if (colon == end || !sip_is_token(name) || head.data[at] == ' ') {
+			err = sip_reject(m, 400, "Malformed header line");
+			at = end;
+			continue;
+		}
 		if (m->header_count == SIP_HEADERS_MAX)
 			return sip_reject(m, 513, "Too many header lines");
 		h = &m->headers[m->header_count++];
 		h->id = sip_header_of(name);
 		h->line = slice_of(head.data + at, end - at);
 		h->value = sip_trim(slice_of(head.data + colon + 1, end - colon - 1));
-		if (h->id != SIP_HEADER_OTHER) {
-			if ((*seen & SIP_SINGLE_MASK & 1u << h->id) != 0)
-				return sip_reject(m, 400, "Header repeated");
-			*seen |= 1u << h->id;
-		}
-		if ((SIP_SHOWN_MASK & 1u << h->id) != 0 && sip_has_escaped_control(h->value))
-			return sip_reject(m, 400, "Escaped control character");
+		if (sip_check_header(m, h, seen) != 0)
+			err = ERR_MALFORMED;
 		at = end;
 	}
-	return 0;
+	return err;
 }
 
 static int sip_scan_start_line(struct sip_message *m, struct slice line)
