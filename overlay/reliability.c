@@ -287,6 +287,7 @@ void reliability_expire(struct peer *p, struct now now, struct link *l)
 	struct reliability *r = l->framing.reliability;
 	struct duration timeout = reliability_timeout(l);
 	bool is_due = false;
+	bool is_event = false;
 
 	for (uint64_t n = r->first; n != r->next; n++) {
 		struct entry *e = reliability_entry(r, n);
@@ -298,14 +299,17 @@ void reliability_expire(struct peer *p, struct now now, struct link *l)
 			return;
 		}
 		reliability_lost(r, e);
+		/* Frames that were in flight together are one event, even when they expire one by one. */
+		is_event |= !sequence_before(e->sequence, r->recover);
 		is_due = true;
 	}
+	if (is_event)
+		r->backoff++; /* at most as often as a message is sent */
 	if (!is_due)
 		return;
 	r->threshold = r->window / 2 < 2 ? 2 : r->window / 2;
 	r->window = 1;
 	r->credit = 0;
 	r->recover = l->framing.next_sequence;
-	r->backoff++; /* at most as often as a message is sent */
 	reliability_pump(p, now, l);
 }

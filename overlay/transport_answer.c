@@ -258,8 +258,10 @@ void transport_answer_error(struct peer *p, struct now now, uint64_t handle, int
 		struct reader r = reader_of(body);
 		struct error_response e;
 
+		/* As it would come over the network: the codes are fewer than our errors. */
 		error_response_get(&r, &e);
-		transport_queue_local(p, now, transaction_id, true, err, parcel_new(e.info, NULL, 0));
+		transport_queue_local(p, now, transaction_id, true, error_from_reload_code(e.code),
+				      parcel_new(e.info, NULL, 0));
 		inbound_remove(p, in);
 		return;
 	}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* Framing on streams (RFC 6940 6.6.2, 6.6.5): cutting, acks, liveness. */
+#include "overlay/framing.h"
+#include "overlay/wire/method.h"
+#include "test/unit/core/core.h"
+#include "test/unit/run.h"
+
+static struct core *c;
+static struct remote a;
+
+static void setup(void)
+{
+	struct core_options o = { .first = true };
+
+	c = core_new(&o);
+	remote_init(&a, 0x10, 1);
+	ck_assert(core_accept(c, &a) != 0);
+}
+
+static void teardown(void)
+{
+	remote_free(&a);
+	core_free(c);
+}
+
+/* `count` Pings in data frames, back to back, in the arena. */
+static struct slice pings(size_t count)
+{
+	static const uint8_t BODY[] = { 0, 0 };
+	size_t room = count * 600;
+	struct writer w = writer_of(arena_alloc(&c->arena, room), room);
+
+	for (size_t i = 0; i < count; i++) {
+		struct forwarding_header h = core_header(c, 100 + a.sequence, core_to_self(c));
+		struct frame f = { .type = FRAME_DATA, .sequence = a.sequence++ };
+
+		f.message = core_message(c, &a, &h, method_request_code(METHOD_PING),
+					 slice_of(BODY, sizeof(BODY)));
+		frame_put(&w, &f);
+	}
+	ck_assert_int_eq(w.err, 0);
+	return writer_slice(&w);
+}
+
+static void expect_answers(size_t count)
+{
+	struct message m;
+
+	for (size_t i = 0; i < count; i++)
+		ck_assert(core_take(c, &a, &m));
+	ck_assert(!core_take(c, &a, &m));
+	core_forget_sent(c);
+}
+
+static size_t count_acks(void)
+{
+	size_t acks = 0;
+	struct frame f;
+
+	while (core_take_frame(c, &a, &f))
+		acks += f.type == FRAME_ACK;
+	core_forget_sent(c);
+	return acks;
+}
+
+static struct link_info info(void)
+{
+	struct link_info i = { 0 };
+	size_t cursor = 0;
+
+	ck_assert(link_next(c->peer, &cursor, &i));
+	return i;
+}
+
+START_TEST(framing_cuts_a_stream_at_every_place)
+{
+	struct slice bytes;
+
+	setup();
+	for (size_t at = 0; at < 600; at += 7) {
+		bytes = pings(3);
+		core_receive_raw(c, &a, slice_of(bytes.data, at));
+		core_receive_raw(c, &a, slice_of(bytes.data + at, bytes.len - at));
+		expect_answers(3);
+	}
+	bytes = pings(2);
+	for (size_t i = 0; i < bytes.len; i++)
+		core_receive_raw(c, &a, slice_of(bytes.data + i, 1));
+	expect_answers(2);
+	teardown();
+}
+END_TEST
+
+START_TEST(framing_acknowledges_each_frame_in_one_write)
+{
+	struct slice bytes;
+	size_t writes = 0;
+
+	setup();
+	bytes = pings(10);
+	core_receive_raw(c, &a, bytes);
+	for (size_t i = 0; i < c->sent_count; i++)
+		writes += c->sent[i].bytes[0] == FRAME_ACK;
+	ck_assert_uint_eq(writes, 1);
+	ck_assert_uint_eq(count_acks(), 10);
+	teardown();
+}
+END_TEST
+
+START_TEST(framing_mask_shows_what_was_received)
+{
+	struct framing f = { 0 };
+
+	/* Nothing yet. */
+	ck_assert_uint_eq(framing_received_mask(&f, 7), 0);
+	/* N-1, N-2 and N-5; bit 0 stands for N-1. */
+	f.recent[0] = 99;
+	f.recent[1] = 98;
+	f.recent[2] = 95;
+	f.recent_count = 3;
+	ck_assert_uint_eq(framing_received_mask(&f, 100), 0x13);
+	/* N-31 is the last that counts (N-32 < M < N); later ones do not. */
+	f.recent[0] = 69;
+	f.recent[1] = 68;
+	f.recent[2] = 101;
+	ck_assert_uint_eq(framing_received_mask(&f, 100), 0x40000000);
+	/* Across the wrap. */
+	f.recent[0] = UINT32_MAX;
+	f.recent[1] = 0;
+	f.recent_count = 2;
+	ck_assert_uint_eq(framing_received_mask(&f, 1), 3);
+}
+END_TEST
+
+START_TEST(framing_ack_carries_the_mask)
+{
+	struct frame f, last = { 0 };
+
+	setup();
+	core_receive_raw(c, &a, pings(3));
+	while (core_take_frame(c, &a, &f))
+		if (f.type == FRAME_ACK)
+			last = f;
+	ck_assert_uint_eq(last.sequence, 2);
+	ck_assert_uint_eq(last.received, 3);
+	teardown();
+}
+END_TEST
+
+START_TEST(framing_measures_the_round_trip)
+{
+	struct message m;
+
+	setup();
+	core_receive_raw(c, &a, pings(1));
+	ck_assert(core_take(c, &a, &m));
+	core_advance(c, 40);
+	core_receive_ack(c, &a, 0, 0);
+	ck_assert_uint_eq(info().smoothed_rtt.us, 40000);
+	ck_assert_uint_eq(info().unacknowledged, 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(framing_closes_on_an_unknown_frame)
+{
+	static const uint8_t BYTES[] = { 130, 0, 0, 0, 0 };
+
+	setup();
+	core_receive_raw(c, &a, slice_of(BYTES, sizeof(BYTES)));
+	ck_assert_uint_eq(c->closed_count, 1);
+	ck_assert_uint_eq(link_count(c->peer), 0);
+	/* The driver may still report what it had read. */
+	core_receive_raw(c, &a, slice_of(BYTES, sizeof(BYTES)));
+	peer_link_down(c->peer, c->now, a.link, ERR_LINK);
+	teardown();
+}
+END_TEST
+
+START_TEST(framing_answers_a_message_too_large_then_closes)
+{
+	static uint8_t body[6000];
+	struct slice message;
+	uint8_t head[8];
+	struct writer w = writer_of(head, sizeof(head));
+	struct message m;
+
+	setup();
+	message = core_message(c, &a, NULL, method_request_code(METHOD_PING), slice_of(body, sizeof(body)));
+	frame_data_header_put(&w, 0, message.len);
+	core_receive_raw(c, &a, writer_slice(&w));
+	ck_assert_uint_eq(c->closed_count, 0);
+	/* The forwarding header in pieces. */
+	core_receive_raw(c, &a, slice_of(message.data, 20));
+	ck_assert_uint_eq(c->closed_count, 0);
+	core_receive_raw(c, &a, slice_of(message.data + 20, 100));
+	ck_assert_uint_eq(c->closed_count, 1);
+	ck_assert(core_take(c, &a, &m));
+	ck_assert_uint_eq(core_error_code(&m), 0xb);
+	teardown();
+}
+END_TEST
+
+START_TEST(framing_closes_on_a_header_too_large_without_answer)
+{
+	static uint8_t bytes[70000];
+	struct forwarding_header h;
+	struct writer w;
+	struct message m;
+
+	setup();
+	h = core_header(c, 1, slice_of(bytes, 60000));
+	w = writer_of(memory_alloc(70000), 70000);
+	frame_data_header_put(&w, 0, 60038);
+	forwarding_header_put(&w, &h);
+	core_receive_raw(c, &a, slice_of(w.data, 4000));
+	ck_assert_uint_eq(c->closed_count, 0);
+	core_receive_raw(c, &a, slice_of(w.data + 4000, 4000));
+	ck_assert_uint_eq(c->closed_count, 1);
+	ck_assert(!core_take(c, &a, &m));
+	free(w.data);
+	teardown();
+}
+END_TEST
+
+START_TEST(framing_suspects_and_recovers_a_silent_link)
+{
+	struct message m;
+
+	setup();
+	/* Attached, so that the topology plug-in has to know. */
+	core_receive_raw(c, &a, pings(1));
+	ck_assert_uint_eq(info().state, LINK_UP);
+	ck_assert(core_take(c, &a, &m));
+	core_advance(c, 1900);
+	ck_assert_uint_eq(info().state, LINK_UP);
+	core_advance(c, 3200);
+	ck_assert_uint_eq(info().state, LINK_SUSPECT);
+	ck_assert_uint_eq(link_find_node(c->peer, &a.id), 0);
+	core_receive_ack(c, &a, 0, 0);
+	ck_assert_uint_eq(info().state, LINK_UP);
+	ck_assert(link_find_node(c->peer, &a.id) == a.link);
+	teardown();
+}
+END_TEST
+
+START_TEST(framing_keeps_alive_and_gives_up)
+{
+	struct frame f;
+
+	setup();
+	core_advance(c, 4999);
+	ck_assert(!core_take_frame(c, &a, &f));
+	core_advance(c, 1);
+	ck_assert(core_take_frame(c, &a, &f));
+	ck_assert_uint_eq(f.type, FRAME_DATA);
+	ck_assert_uint_eq(f.message.len, 0);
+	core_receive_ack(c, &a, f.sequence, 0);
+	core_advance(c, 5000);
+	ck_assert(core_take_frame(c, &a, &f));
+	/* Not acknowledged: suspect, and after 30 s gone. */
+	core_advance(c, 5000);
+	ck_assert_uint_eq(info().state, LINK_SUSPECT);
+	core_advance(c, 26000);
+	ck_assert_uint_eq(link_count(c->peer), 0);
+	ck_assert_uint_eq(c->closed_count, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(framing_takes_an_empty_message_for_a_keepalive)
+{
+	struct message m;
+
+	setup();
+	core_receive(c, &a, SLICE_EMPTY);
+	ck_assert(!core_take(c, &a, &m));
+	ck_assert_uint_eq(peer_counters(c->peer)->dropped_malformed, 0);
+	ck_assert_uint_eq(c->sent_count, 1); /* its ack */
+	teardown();
+}
+END_TEST
+
+START_TEST(round_trip_follows_rfc_6298)
+{
+	struct round_trip r;
+
+	round_trip_init(&r);
+	ck_assert_uint_eq(r.timeout.us, 500000);
+	round_trip_add(&r, duration_ms(200));
+	ck_assert_uint_eq(r.smoothed.us, 200000);
+	ck_assert_uint_eq(r.variation.us, 100000);
+	ck_assert_uint_eq(r.timeout.us, 600000);
+	round_trip_add(&r, duration_ms(280));
+	ck_assert_uint_eq(r.variation.us, 95000);
+	ck_assert_uint_eq(r.smoothed.us, 210000);
+	ck_assert_uint_eq(r.timeout.us, 590000);
+	for (size_t i = 0; i < 100; i++)
+		round_trip_add(&r, duration_us(50));
+	ck_assert_uint_eq(r.timeout.us, 100000);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS("framing", framing_cuts_a_stream_at_every_place,
+			 framing_acknowledges_each_frame_in_one_write, framing_mask_shows_what_was_received,
+			 framing_ack_carries_the_mask, framing_measures_the_round_trip,
+			 framing_closes_on_an_unknown_frame, framing_answers_a_message_too_large_then_closes,
+			 framing_closes_on_a_header_too_large_without_answer,
+			 framing_suspects_and_recovers_a_silent_link, framing_keeps_alive_and_gives_up,
+			 framing_takes_an_empty_message_for_a_keepalive, round_trip_follows_rfc_6298);
+}
