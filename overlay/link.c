@@ -199,6 +199,8 @@ static void link_unroute(struct peer *p, struct now now, struct link *l)
 static void link_remove(struct peer *p, struct now now, struct link *l, int reason)
 {
 	bool was_opening = l->state == LINK_OPENING;
+	bool was_attached = l->state == LINK_ATTACHED ||
+			    (l->state == LINK_SUSPECT && l->state_before == LINK_ATTACHED);
 
 	l->is_gone = true;
 	timer_disarm(&p->timers, &l->timer);
@@ -214,7 +216,9 @@ static void link_remove(struct peer *p, struct now now, struct link *l, int reas
 		return;
 	p->counters.links_lost++;
 	link_unroute(p, now, l);
-	bootstrap_link_lost(p, now);
+	/* A link to look over the fence with comes and goes without meaning anything. */
+	if (was_attached || p->state != PEER_JOINED)
+		bootstrap_link_lost(p, now);
 }
 
 void link_close(struct peer *p, struct now now, struct link *l, int reason)
