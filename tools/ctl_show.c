@@ -217,11 +217,12 @@ static void show_fields(const struct terminal *t, json_t *object, const char *pr
 	json_t *value;
 
 	json_object_foreach(object, name, value) {
-		char label[96], own[HEADING_SIZE], text[SHOW_TEXT_SIZE];
+		char label[96], own[96], text[SHOW_TEXT_SIZE];
 
 		snprintf(label, sizeof(label), "%s%s", prefix, label_of(name, own));
 		if (json_is_object(value) && json_object_size(value) > 0 && strlen(label) < 60) {
-			strcat(label, ".");
+			snprintf(own, sizeof(own), "%s", label);
+			snprintf(label, sizeof(label), "%s.", own);
 			show_fields(t, value, label, width);
 			continue;
 		}
@@ -278,6 +279,30 @@ int show_run(struct ctl *ctl, const struct ctl_command *command, json_t *argumen
 	}
 	json_decref(result);
 	json_decref(items);
+	return exit;
+}
+
+int show_counters_run(struct ctl *ctl, const struct ctl_command *command, json_t *arguments)
+{
+	bool all = json_is_true(json_object_get(arguments, "all"));
+	struct table *t = table_new();
+	const char *name;
+	json_t *result, *value;
+	int exit = ctl_request(ctl, command->name, NULL, NULL, NULL, &result);
+
+	table_column(t, "COUNTER", TABLE_LEFT);
+	table_column(t, "COUNT", TABLE_RIGHT);
+	json_object_foreach(result, name, value) {
+		if (!json_is_integer(value) || (json_integer_value(value) == 0 && !all))
+			continue;
+		table_row(t, STYLE_PLAIN);
+		table_cell(t, name);
+		table_cellf(t, "%lld", (long long)json_integer_value(value));
+	}
+	if (exit == CTL_DONE && !ctl->json)
+		table_print(t, &ctl->out);
+	table_free(t);
+	json_decref(result);
 	return exit;
 }
 

@@ -20,6 +20,9 @@ void show_object(const struct terminal *t, json_t *object);
 /* A command whose answer is shown so: items as a table, then the result. */
 int show_run(struct ctl *ctl, const struct ctl_command *command, json_t *arguments);
 
+/* `counters`: names as they are, which other programs look for; those at zero only with --all. */
+int show_counters_run(struct ctl *ctl, const struct ctl_command *command, json_t *arguments);
+
 /* The same, for `log`: an item a line, until interrupted. */
 int show_log_run(struct ctl *ctl, const struct ctl_command *command, json_t *arguments);
 

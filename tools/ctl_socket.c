@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+_Static_assert(sizeof(((struct sockaddr_un *)0)->sun_path) == CTL_SOCKET_MAX + 1, "socket path");
+
 /* One request under way. */
 struct call {
 	struct ctl *ctl;
@@ -28,7 +30,7 @@ static int call_connect(struct call *c)
 	if (c->ctl->socket_path[0] == '\0')
 		return ctl_fail(c->ctl, "LIMIT", "Give a shorter path with --socket.",
 				"%s/control is longer than a socket's path may be", c->ctl->folder);
-	strcpy(address.sun_path, c->ctl->socket_path);
+	memcpy(address.sun_path, c->ctl->socket_path, sizeof(address.sun_path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
 		const char *hint = errno == EACCES || errno == EPERM ?

@@ -94,14 +94,17 @@ START_TEST(circle_fits_the_width)
 {
 	for (unsigned width = 40; width < 140; width += 10) {
 		struct ring r;
-		char *text, *line;
+		char *text;
+		size_t len;
 
 		ring_init(&r);
 		for (unsigned i = 0; i < 32; i++)
 			add(&r, (unsigned char)(i * 8));
 		text = circle_draw(&r, NULL, width);
-		for (line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
-			ck_assert_uint_le(strlen(line), width);
+		for (const char *line = text; *line != '\0'; line += len + 1) {
+			len = strcspn(line, "\n");
+			ck_assert_uint_le(len, width);
+		}
 		free(text);
 		ring_free(&r);
 	}

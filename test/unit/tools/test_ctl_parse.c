@@ -20,9 +20,13 @@ static const struct ctl_command *parse(const char *line)
 	memset(&ctl, 0, sizeof(ctl));
 	json_decref(arguments);
 	arguments = NULL;
-	strcpy(words, line);
-	for (char *w = strtok(words, " "); w != NULL; w = strtok(NULL, " "))
+	snprintf(words, sizeof(words), "%s", line);
+	for (char *w = words + strspn(words, " "); *w != '\0'; w += strspn(w, " ")) {
 		argv[argc++] = w;
+		w += strcspn(w, " ");
+		if (*w != '\0')
+			*w++ = '\0';
+	}
 	return ctl_parse(&ctl, argc, argv, &arguments, &code);
 }
 

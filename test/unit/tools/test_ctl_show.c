@@ -14,7 +14,7 @@ static const char *shown(const char *name, json_t *value)
 	const char *result = show_value(name, value, text);
 
 	if (result != text)
-		strcpy(text, result);
+		snprintf(text, sizeof(text), "%s", result);
 	json_decref(value);
 	return text;
 }

@@ -90,18 +90,20 @@ END_TEST
 
 START_TEST(form_refuses_too_many_parts_and_headers)
 {
-	char body[8192] = "";
+	static const char part[] = "--XyZ\r\n" NAMED("x") "\r\n\r\n\r\n", header[] = "A: b\r\n";
+	char body[8192];
 	struct enroll_form f;
+	size_t len = 0;
 
 	for (int i = 0; i < FORM_PARTS_MAX + 1; i++)
-		strcat(body, "--XyZ\r\n" NAMED("x") "\r\n\r\n\r\n");
-	strcat(body, "--XyZ--");
-	ck_assert_int_eq(parse(body, strlen(body), &f), ERR_LIMIT);
-	strcpy(body, "--XyZ\r\n");
+		len += (size_t)snprintf(body + len, sizeof(body) - len, "%s", part);
+	len += (size_t)snprintf(body + len, sizeof(body) - len, "--XyZ--");
+	ck_assert_int_eq(parse(body, len, &f), ERR_LIMIT);
+	len = (size_t)snprintf(body, sizeof(body), "--XyZ\r\n");
 	for (int i = 0; i < 20; i++)
-		strcat(body, "A: b\r\n");
-	strcat(body, "\r\n\r\n--XyZ--");
-	ck_assert_int_eq(parse(body, strlen(body), &f), ERR_LIMIT);
+		len += (size_t)snprintf(body + len, sizeof(body) - len, "%s", header);
+	len += (size_t)snprintf(body + len, sizeof(body) - len, "\r\n\r\n--XyZ--");
+	ck_assert_int_eq(parse(body, len, &f), ERR_LIMIT);
 }
 END_TEST
 

@@ -3,6 +3,7 @@
 #include "tools/enroll_issue.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +47,7 @@ static void begin(uint8_t bits, uint8_t slots, unsigned quota)
 	ck_assert_int_eq(certificate_authority_create(authority, "root", (struct walltime){ now.ms - DAY_MS },
 						      (struct walltime){ now.ms + 3650 * DAY_MS }, detail,
 						      sizeof(detail)), 0);
-	strcpy(overlay.name, OVERLAY);
+	snprintf(overlay.name, sizeof(overlay.name), "%s", OVERLAY);
 	overlay.node_id_bits = bits;
 	overlay.node_id_slots = slots;
 	overlay.certificate_days = 90;
