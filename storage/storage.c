@@ -17,11 +17,14 @@
 void storage_refuse(struct storage *s, struct now now, const struct incoming *request, int err,
 		    struct slice info)
 {
-	counter_error(peer_counters(s->peer), err);
+	int answer = error_reload_code(err) == 0 ? ERR_FORBIDDEN : err;
+
+	/* Message Transport counts what it answers. */
+	if (answer != err)
+		counter_error(peer_counters(s->peer), err);
 	log_info(peer_log(s->peer), "storage.refused", "method=%s reason=%s", method_name(request->method),
 		 error_name(err));
-	transport_answer_error(s->peer, now, request->handle,
-			       error_reload_code(err) == 0 ? ERR_FORBIDDEN : err, info);
+	transport_answer_error(s->peer, now, request->handle, answer, info);
 }
 
 void storage_refuse_kinds(struct storage *s, struct now now, const struct incoming *request,

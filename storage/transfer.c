@@ -84,6 +84,7 @@ static int transfer_choose(const struct storage *s, const struct stored_resource
 	return 0;
 }
 
+/* As the author (replica number 0) the counter is not checked (0). */
 static int transfer_encode(const struct stored_resource *r, const struct transfer_load *load,
 			   uint8_t replica_number, struct now now, struct arena *arena, struct slice *body)
 {
@@ -108,7 +109,7 @@ static int transfer_encode(const struct stored_resource *r, const struct transfe
 			continue;
 		req.kinds[req.kind_count++] = (struct store_kind_data){
 			.kind = r->kinds[i]->id,
-			.generation_counter = r->kinds[i]->generation,
+			.generation_counter = replica_number == 0 ? 0 : r->kinds[i]->generation,
 			.values = slice_of(values.data + before, values.len - before),
 		};
 	}
@@ -245,13 +246,21 @@ static uint32_t transfer_replicas(const struct response *response)
 	return fewest;
 }
 
+static void transfer_end(struct transfer *t, struct now now, int err)
+{
+	struct storage *s = t->storage;
+	struct transfer done = *t;
+
+	transfer_free(t);
+	replication_transferred(s, now, &done, err);
+}
+
 /* Ends: notes the outcome at the holder and tells replication.c. */
 static void transfer_finish(struct transfer *t, struct now now, int err)
 {
 	struct storage *s = t->storage;
 	struct stored_resource *r = store_resource(&s->store, &t->point);
 	struct holder *h = r == NULL ? NULL : store_holder(r, &t->node, false);
-	struct transfer done = *t;
 
 	if (h != NULL) {
 		h->in_flight = false;
@@ -265,8 +274,7 @@ static void transfer_finish(struct transfer *t, struct now now, int err)
 	if (err != 0)
 		log_info(peer_log(s->peer), "storage.transfer_failed", "replica=%u reason=%s",
 			 t->replica_number, error_name(err));
-	transfer_free(t);
-	replication_transferred(s, now, &done, err);
+	transfer_end(t, now, err);
 }
 
 /* Asks the node that refused for all it has of the Kinds we hold. */
@@ -416,6 +424,8 @@ static size_t transfer_merge(struct transfer *t, struct now now, const struct re
 static void transfer_fetched(void *ctx, struct now now, const struct response *response)
 {
 	struct transfer *t = ctx;
+	struct stored_resource *r;
+	struct holder *h;
 	struct arena arena;
 	size_t merged = 0;
 
@@ -423,7 +433,16 @@ static void transfer_fetched(void *ctx, struct now now, const struct response *r
 	if (response->err == 0)
 		merged = transfer_merge(t, now, response, &arena);
 	arena_free(&arena);
+	r = store_resource(&t->storage->store, &t->point);
+	h = r == NULL ? NULL : store_holder(r, &t->node, false);
 	log_info(peer_log(t->storage->peer), "storage.merged", "values=%zu", merged);
-	/* With its newer values in place ours is accepted next time; without, that would go on for ever. */
+	/* With its newer values in place ours is accepted next time. Without, they may have come to us by
+	 * another way meanwhile; but to go on for ever like that would let it keep us busy. */
+	if (merged == 0 && h != NULL && h->failures == 0) {
+		h->failures = 1;
+		h->in_flight = false;
+		transfer_end(t, now, 0);
+		return;
+	}
 	transfer_finish(t, now, merged > 0 ? 0 : ERR_DATA_TOO_OLD);
 }
