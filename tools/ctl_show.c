@@ -217,12 +217,11 @@ static void show_fields(const struct terminal *t, json_t *object, const char *pr
 	json_t *value;
 
 	json_object_foreach(object, name, value) {
-		char label[96], own[96], text[SHOW_TEXT_SIZE];
+		bool nested = json_object_size(value) > 0 && strlen(prefix) < HEADING_SIZE;
+		char label[128], own[HEADING_SIZE], text[SHOW_TEXT_SIZE];
 
-		snprintf(label, sizeof(label), "%s%s", prefix, label_of(name, own));
-		if (json_is_object(value) && json_object_size(value) > 0 && strlen(label) < 60) {
-			snprintf(own, sizeof(own), "%s", label);
-			snprintf(label, sizeof(label), "%s.", own);
+		snprintf(label, sizeof(label), "%s%s%s", prefix, label_of(name, own), nested ? "." : "");
+		if (nested) {
 			show_fields(t, value, label, width);
 			continue;
 		}
