@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "overlay/base/invariant.h"
@@ -25,23 +26,37 @@ size_t cached_peers_read(const char *path, struct address out[CACHED_PEERS_MAX])
 	return count;
 }
 
-void cached_peers_write(const char *path, const struct peer *p)
+/* One address a line, NUL-terminated. Returns how many there are. */
+static size_t cached_peers_list(const struct peer *p, char text[CACHED_PEERS_TEXT_SIZE])
 {
-	char *temporary = NULL;
-	char text[ADDRESS_TEXT_SIZE];
+	char address[ADDRESS_TEXT_SIZE];
 	struct link_info link;
-	size_t cursor = 0, count = 0;
-	FILE *file;
+	size_t cursor = 0, count = 0, len = 0;
 
-	invariant(asprintf(&temporary, "%s.new", path) > 0);
-	file = fopen(temporary, "we");
-	while (file != NULL && count < CACHED_PEERS_MAX && link_next(p, &cursor, &link)) {
-		if (!link.outgoing || link.is_client || link.state != LINK_ATTACHED)
+	text[0] = '\0';
+	while (count < CACHED_PEERS_MAX && link_next(p, &cursor, &link)) {
+		if (link.listens_at.type == ADDRESS_NONE || link.is_client || link.state != LINK_ATTACHED)
 			continue;
-		(void)fprintf(file, "%s\n", address_text(&link.address, text));
+		len += (size_t)snprintf(text + len, CACHED_PEERS_TEXT_SIZE - len, "%s\n",
+					address_text(&link.listens_at, address));
 		count++;
 	}
-	if (file != NULL && (fclose(file) != 0 || count == 0 || rename(temporary, path) != 0))
+	return count;
+}
+
+void cached_peers_write(const char *path, const struct peer *p, char written[CACHED_PEERS_TEXT_SIZE])
+{
+	char text[CACHED_PEERS_TEXT_SIZE];
+	char *temporary = NULL;
+	FILE *file;
+
+	if (cached_peers_list(p, text) == 0 || strcmp(text, written) == 0)
+		return;
+	invariant(asprintf(&temporary, "%s.new", path) > 0);
+	file = fopen(temporary, "we");
+	if (file != NULL && fputs(text, file) >= 0 && fclose(file) == 0 && rename(temporary, path) == 0)
+		memcpy(written, text, sizeof(text));
+	else
 		(void)unlink(temporary);
 	free(temporary);
 }

@@ -10,8 +10,10 @@
 /* Reads the file; what is not an address is skipped. Returns how many there are. */
 size_t cached_peers_read(const char *path, struct address out[CACHED_PEERS_MAX]);
 
-/* Writes outgoing links' addresses: those that are known to accept links. Keeps the old file when there are
- * none. */
-void cached_peers_write(const char *path, const struct peer *p);
+#define CACHED_PEERS_TEXT_SIZE (CACHED_PEERS_MAX * ADDRESS_TEXT_SIZE + 1)
+
+/* Writes where attached peers accept links, unless that is what `written` holds: what was written last, ""
+ * at first. Keeps the old file when there are no such peers. */
+void cached_peers_write(const char *path, const struct peer *p, char written[CACHED_PEERS_TEXT_SIZE]);
 
 #endif

@@ -105,6 +105,8 @@ void attachment_await(struct attachment *a, struct now now)
 
 void attachment_attach(struct attachment *a, struct now now, struct link *l)
 {
+	if (a->way_count > 0)
+		l->listens_at = a->ways[0].address;
 	/* Told once, or anew when an Update is asked for. */
 	if (l->state != LINK_ATTACHED || a->send_update)
 		link_attach(a->peer, now, l, &a->node, a->send_update);
@@ -137,6 +139,7 @@ static int attach_answer_read(struct attachment *a, struct slice body)
 	if (err == 0 && a->purpose == LINK_APPLICATION && app.application != a->application)
 		err = ERR_INVALID_MESSAGE;
 	a->send_update = overlay.send_update;
+	attachment_take_ways(a, overlay.candidates, overlay.candidate_count);
 	return err;
 }
 

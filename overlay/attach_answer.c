@@ -114,6 +114,9 @@ void attach_requested(void *ctx, struct now now, const struct incoming *request)
 	}
 	l = attach_link(p, request);
 	if (l != NULL) {
+		for (size_t i = 0; i < body.candidate_count && l->listens_at.type == ADDRESS_NONE; i++)
+			if (body.candidates[i].overlay_link == l->type)
+				l->listens_at = body.candidates[i].address;
 		attach_existing(p, now, request, a, l, body.send_update);
 		return;
 	}

@@ -144,6 +144,7 @@ struct link *link_open(struct peer *p, struct now now, const struct address *add
 	}
 	l->state = LINK_OPENING;
 	l->outgoing = true;
+	l->listens_at = *address;
 	l->opened = opened;
 	l->opened_ctx = ctx;
 	link_wake(p, l, instant_add(now.mono, duration_ms(LINK_OPEN_TIMEOUT_MS)));

@@ -19,7 +19,8 @@ struct link_info {
 	link_id id;
 	enum link_state state;
 	enum overlay_link_type type;
-	struct address address;
+	struct address address;    /* the other end of the connection */
+	struct address listens_at; /* where it accepts links, as it said in Attach; ADDRESS_NONE: unknown */
 	struct node_id node_id;
 	char user[USER_NAME_MAX + 1];
 	bool outgoing;

@@ -52,6 +52,7 @@ bool link_next(const struct peer *p, size_t *cursor, struct link_info *out)
 		.state = l->state,
 		.type = l->type,
 		.address = l->address,
+		.listens_at = l->listens_at,
 		.node_id = l->node_id,
 		.outgoing = l->outgoing,
 		.is_client = l->is_client,

@@ -22,6 +22,7 @@ struct link {
 	enum link_purpose purpose;
 	enum overlay_link_type type;
 	struct address address;
+	struct address listens_at; /* where the other end accepts links; ADDRESS_NONE: it has not said */
 	struct identity identity; /* of the other end's certificate */
 	struct node_id node_id;   /* the Node-ID it uses: Attach tells among several */
 	bool outgoing;

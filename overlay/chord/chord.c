@@ -242,8 +242,10 @@ static void chord_link_down(void *ctx, struct now now, const struct node_id *id)
 	c->now_hint = now.mono;
 	if (node == NULL)
 		return;
-	if (node->is_ready)
+	if (node->is_ready) {
 		chord_tables_quarantine(c, now, id);
+		partition_soon(c, now);
+	}
 	chord_tables_remove(c, id);
 	chord_tables_recompute(c, now);
 	admission_on_link_down(c, now, id);

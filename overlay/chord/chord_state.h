@@ -38,6 +38,8 @@
 #define CHORD_STABILIZE_MAX_MS 30000
 /* Partition check (10.7.4.4). */
 #define CHORD_PARTITION_CHECK_MS 60000
+/* Sooner when a peer was lost: it may be on the other side of a cut. */
+#define CHORD_PARTITION_SOON_MS 8000
 /* An answer may come from a node that was responsible when it was sent: nodes younger than the Maximum
  * Request Lifetime do not count against it. */
 #define CHORD_ANSWER_GRACE_MS 15000
@@ -279,6 +281,8 @@ void fingers_on_attached(struct chord *c, struct now now, size_t finger, int err
 
 void partition_begin(struct chord *c, struct now now);
 void partition_stop(struct chord *c);
+/* A peer was lost: the next check need not wait a whole interval. */
+void partition_soon(struct chord *c, struct now now);
 /* Asks through this bootstrap link who follows us. */
 void partition_check(struct chord *c, struct now now, link_id link, const struct node_id *bootstrap);
 

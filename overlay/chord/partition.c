@@ -89,6 +89,14 @@ void partition_begin(struct chord *c, struct now now)
 	partition_arm(c, now);
 }
 
+void partition_soon(struct chord *c, struct now now)
+{
+	struct instant at = chord_jittered(c, now, CHORD_PARTITION_SOON_MS);
+
+	if (timer_is_armed(&c->partition_timer) && instant_before(at, c->partition_timer.at))
+		timer_arm(peer_timers(c->peer), &c->partition_timer, at, partition_fire, c);
+}
+
 void partition_stop(struct chord *c)
 {
 	timer_disarm(peer_timers(c->peer), &c->partition_timer);
