@@ -12,6 +12,7 @@
 #include "overlay/base/invariant.h"
 
 #define SEQUENCE_MAX 65534
+#define NODE_ID_BITS_MAX 96 /* at least 32 bits stay random: users share slots by chance otherwise */
 
 enum element_type { ELEMENT_BOOLEAN, ELEMENT_U8, ELEMENT_U32, ELEMENT_TEXT, ELEMENT_TREE };
 
@@ -230,7 +231,7 @@ static int read_node_ids(struct xml_reading *r, xmlNode *element, struct configu
 		err = xml_text(r, node, &text);
 		if (err != 0)
 			return err;
-		err = xml_number(r, node, text, 1, bits ? 120 : 255, &number);
+		err = xml_number(r, node, text, 1, bits ? NODE_ID_BITS_MAX : 255, &number);
 		if (err == 0 && bits)
 			c->node_id_bits = (uint8_t)number;
 		else if (err == 0)

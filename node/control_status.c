@@ -234,21 +234,23 @@ void control_log(struct control_call *call, struct now now)
 
 /* ---- the end ---- */
 
-void control_leave(struct control_call *call, struct now now)
+static void leave(struct control_call *call, bool stay)
 {
 	struct node *n = call->node;
 
-	(void)now;
 	control_result(call, json_pack("{s:s}", "state", "leaving"));
+	n->stay = stay;
 	n->leave_wanted = true;
+}
+
+void control_leave(struct control_call *call, struct now now)
+{
+	(void)now;
+	leave(call, true);
 }
 
 void control_shutdown(struct control_call *call, struct now now)
 {
-	struct node *n = call->node;
-
 	(void)now;
-	control_result(call, json_pack("{s:s}", "state", "stopping"));
-	n->left = true;
-	n->phase = NODE_LEAVING;
+	leave(call, false);
 }

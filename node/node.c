@@ -10,7 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "node/cached_peers.h"
 #include "node/candidates.h"
 #include "node/connection.h"
 #include "node/control.h"
@@ -24,8 +23,7 @@
 #include "overlay/base/invariant.h"
 
 #define STOP_MS 10000       /* leaving takes at most this long */
-#define CACHE_FIRST_MS 10000 /* after joining, until peers are cached */
-#define CACHE_EVERY_MS 300000
+#define CACHE_EVERY_MS 1000 /* peers are cached anew when the Connection Table has changed */
 
 struct now node_now(void)
 {
@@ -146,7 +144,7 @@ static void on_signal(uv_signal_t *handle, int number)
 	if (number == SIGHUP)
 		log_file_reopen(n->log_file);
 	else
-		node_leave(n);
+		node_leave(n, false);
 }
 
 static void handles_init(struct node *n)
@@ -245,7 +243,7 @@ static void cache_write(struct node *n)
 {
 	char *path = settings_path(&n->settings, "peers");
 
-	cached_peers_write(path, n->peer);
+	cached_peers_write(path, n->peer, n->cached_peers);
 	free(path);
 }
 
@@ -255,7 +253,7 @@ void node_on_state(struct node *n, struct now now, enum peer_state state)
 {
 	if (state == PEER_JOINED) {
 		core_joined(n, now);
-		(void)uv_timer_start(&n->cache_timer, on_cache_timer, CACHE_FIRST_MS, CACHE_EVERY_MS);
+		(void)uv_timer_start(&n->cache_timer, on_cache_timer, CACHE_EVERY_MS, CACHE_EVERY_MS);
 		service_notify("STATUS=joined");
 	} else if (state == PEER_LEFT) {
 		n->left = true;
@@ -294,10 +292,13 @@ static void on_stop_timer(uv_timer_t *timer)
 	node_shutdown(n);
 }
 
-void node_leave(struct node *n)
+void node_leave(struct node *n, bool stay)
 {
 	struct now now = node_now();
 
+	n->stay = stay;
+	if (n->phase == NODE_LEFT && !stay)
+		node_shutdown(n);
 	if (n->phase != NODE_RUNNING)
 		return;
 	log_info(&n->log, "node.stopping", "state=%d", (int)peer_state(n->peer));
@@ -315,9 +316,9 @@ void node_leave(struct node *n)
 
 bool node_advance(struct node *n, struct now now)
 {
-	if (n->leave_wanted && n->phase == NODE_RUNNING) {
+	if (n->leave_wanted && (n->phase == NODE_RUNNING || n->phase == NODE_LEFT)) {
 		n->leave_wanted = false;
-		node_leave(n);
+		node_leave(n, n->stay);
 		return true;
 	}
 	if (n->phase == NODE_STOPPING_USAGES && n->usages_stopping == 0) {
@@ -329,7 +330,11 @@ bool node_advance(struct node *n, struct now now)
 		return true;
 	}
 	if (n->phase == NODE_LEAVING && n->left) {
-		node_shutdown(n);
+		(void)uv_timer_stop(&n->stop_timer);
+		if (n->stay)
+			n->phase = NODE_LEFT;
+		else
+			node_shutdown(n);
 		return true;
 	}
 	return false;

@@ -8,6 +8,7 @@
 #include "crypto/keystore.h"
 #include "crypto/provider.h"
 #include "crypto/tls_engine.h"
+#include "node/cached_peers.h"
 #include "node/admission.h"
 #include "node/configuration_file.h"
 #include "node/settings.h"
@@ -32,6 +33,7 @@ enum node_phase {
 	NODE_RUNNING,
 	NODE_STOPPING_USAGES, /* they remove what should not outlive us */
 	NODE_LEAVING,         /* handing over, then Leave */
+	NODE_LEFT,            /* out of the ring; stays up to be looked at, until told to end */
 	NODE_CLOSING          /* every handle is being closed; the loop ends */
 };
 
@@ -97,10 +99,12 @@ struct node {
 	uv_signal_t signals[3];
 	uv_timer_t bootstrap_timer; /* how long a bootstrap peer looks for others */
 	uv_timer_t cache_timer;     /* when cached peers are written */
+	char cached_peers[CACHED_PEERS_TEXT_SIZE]; /* what was written last */
 	uv_timer_t stop_timer;      /* bounds leaving */
 	size_t usages_stopping;
 	bool leave_wanted; /* a new configuration left no place for us */
 	bool left;         /* the peer is done */
+	bool stay;         /* end in NODE_LEFT */
 	struct now started;
 	int exit_code;
 };
@@ -113,10 +117,10 @@ int MUST_CHECK node_new(struct node **out, const struct settings *settings, bool
 int node_run(struct node *n);
 void node_free(struct node *n);
 
-/* Unregister, hand over, Leave, flush, end. Does nothing when that is under way. */
-void node_leave(struct node *n);
+/* Unregister, hand over, Leave; then end, or with `stay` remain outside the ring. */
+void node_leave(struct node *n, bool stay);
 
-/* Ends without telling anybody. */
+/* Flushes, closes, ends; the overlay is not told. */
 void node_shutdown(struct node *n);
 
 /* The next step of stopping that is due; false when there is none. Between drains. */

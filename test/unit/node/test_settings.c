@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of settings.c: what is printed reads back the same, and each wrong line is named. */
+#include "node/settings.h"
+
+#include <unistd.h>
+
+#include "node/settings_schema.h"
+#include "test/unit/run.h"
+
+/* Reads `text` as a file over the defaults. `detail` without the file's name. */
+static int read_text(const char *text, struct settings *s, char detail[400])
+{
+	char path[] = "/tmp/peal-settings-XXXXXX";
+	int fd = mkstemp(path);
+	int err;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq((int)write(fd, text, strlen(text)), (int)strlen(text));
+	ck_assert_int_eq(close(fd), 0);
+	settings_init(s);
+	err = settings_read(s, path, detail, 400);
+	(void)unlink(path);
+	if (err != 0) {
+		ck_assert_int_eq(strncmp(detail, path, strlen(path)), 0);
+		memmove(detail, detail + strlen(path), strlen(detail + strlen(path)) + 1);
+	}
+	return err;
+}
+
+static char *print(const struct settings *s)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	ck_assert_ptr_nonnull(out);
+	settings_print(s, out);
+	ck_assert_int_eq(fclose(out), 0);
+	return text;
+}
+
+START_TEST(settings_print_what_reads_back_the_same)
+{
+	static const char *const files[] = {
+		"",
+		"overlay = \"peal.example\"\nstate-folder = \"/tmp/a \\\"b\\\" ${HOME} \\\\ \\044{HOME}\"\n",
+		"listen = {\"192.0.2.1\", \"[2001:db8::1]:7000\"}\nlink-protocols = {dtls}\napp-listen = \"\"\n",
+		"sip-listen = {}\nbootstrap = {\"198.51.100.7:6084\"}\nlinks-max = 8\nsip-digest = yes\n"
+		"sip-password-file = \"/x\"\nrole = client\nlog-level = debug\nlog-format = json\n",
+	};
+	struct settings s, again;
+	char detail[400];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char *first, *second;
+
+		ck_assert_int_eq(read_text(files[i], &s, detail), 0);
+		first = print(&s);
+		ck_assert_int_eq(read_text(first, &again, detail), 0);
+		second = print(&again);
+		ck_assert_str_eq(first, second);
+		free(first);
+		free(second);
+	}
+}
+END_TEST
+
+START_TEST(settings_name_line_and_option_of_each_wrong_value)
+{
+	static const struct {
+		const char *text, *detail;
+	} wrong[] = {
+		{ "\n\nlinks-max = 7\n", ":3: links-max: \"7\" is not a number from 8 to 4096 (links)" },
+		{ "links-max = many\n", ":1: links-max: \"many\" is not a number from 8 to 4096 (links)" },
+		{ "handshakes-max = 0\n", ":1: handshakes-max: \"0\" is not a number from 1 to 1024 (handshakes)" },
+		{ "datagram-mtu = 20000\n", ":1: datagram-mtu: \"20000\" is not a number from 548 to 16000 (bytes)" },
+		{ "sip-digest = maybe\n", ":1: sip-digest: \"maybe\" is not true or false" },
+		{ "role = king\n", ":1: role: \"king\" is not one of: peer bootstrap client" },
+		{ "storage = tape\n", ":1: storage: \"tape\" is not one of: sqlite memory" },
+		{ "link-protocols = {tls, sctp}\n", ":1: link-protocols: \"sctp\" is not one of: tls dtls" },
+		{ "link-protocols = {tls, tls}\n", ":1: link-protocols: \"tls\" stands twice" },
+		{ "link-protocols = {}\n", ": link-protocols: needs at least one of its values" },
+		{ "listen = {\"192.0.2.1\",\n\"nowhere\"}\n",
+		  ":2: listen: \"nowhere\" is not an address like 192.0.2.1:6084 or [2001:db8::1]:6084" },
+		{ "app-listen = \"1.2.3.4:99999\"\n",
+		  ":1: app-listen: \"1.2.3.4:99999\" is not an address like 192.0.2.1:6085 or "
+		  "[2001:db8::1]:6085" },
+		{ "no-such-option = 1\n", ":1: no such option 'no-such-option'" },
+	};
+	struct settings s;
+	char detail[400];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		ck_assert_int_eq(read_text(wrong[i].text, &s, detail), ERR_CONFIG);
+		ck_assert_str_eq(detail, wrong[i].detail);
+	}
+}
+END_TEST
+
+START_TEST(settings_refuse_a_text_that_is_too_long)
+{
+	struct settings s;
+	char detail[400], text[600];
+
+	(void)snprintf(text, sizeof(text), "overlay = \"%0300d\"\n", 0);
+	ck_assert_int_eq(read_text(text, &s, detail), ERR_CONFIG);
+	ck_assert_str_eq(detail, ":1: overlay: longer than 253 bytes");
+}
+END_TEST
+
+START_TEST(settings_name_a_file_that_is_not_there)
+{
+	struct settings s;
+	char detail[400];
+
+	settings_init(&s);
+	ck_assert_int_eq(settings_read(&s, "/nonexistent/peald.conf", detail, sizeof(detail)), ERR_IO);
+	ck_assert_str_eq(detail, "/nonexistent/peald.conf: No such file or directory");
+}
+END_TEST
+
+START_TEST(settings_refuse_phones_from_elsewhere_without_digest)
+{
+	struct settings s;
+	char detail[400];
+
+	ck_assert_int_eq(read_text("sip-listen = {\"192.0.2.1\"}\n", &s, detail), 0);
+	ck_assert_int_eq(settings_check(&s, detail, sizeof(detail)), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(detail, "sip-listen"));
+	ck_assert_int_eq(read_text("sip-listen = {\"192.0.2.1\"}\nsip-digest = true\n", &s, detail), 0);
+	ck_assert_int_eq(settings_check(&s, detail, sizeof(detail)), ERR_CONFIG);
+	ck_assert_ptr_nonnull(strstr(detail, "sip-password-file"));
+	settings_init(&s);
+	ck_assert_int_eq(settings_check(&s, detail, sizeof(detail)), 0);
+}
+END_TEST
+
+START_TEST(settings_manual_names_every_option)
+{
+	char *text = NULL, name[80];
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	settings_print_manual(out);
+	ck_assert_int_eq(fclose(out), 0);
+	for (size_t i = 0; i < settings_schema_count; i++) {
+		size_t n = 0;
+
+		for (const char *c = settings_schema[i].name; *c != '\0'; c++) {
+			if (*c == '-')
+				name[n++] = '\\';
+			name[n++] = *c;
+		}
+		name[n] = '\0';
+		ck_assert_ptr_nonnull(strstr(text, name));
+		ck_assert_ptr_nonnull(settings_schema[i].help);
+	}
+	free(text);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS("settings", settings_print_what_reads_back_the_same,
+			 settings_name_line_and_option_of_each_wrong_value,
+			 settings_refuse_a_text_that_is_too_long, settings_name_a_file_that_is_not_there,
+			 settings_refuse_phones_from_elsewhere_without_digest,
+			 settings_manual_names_every_option);
+}
