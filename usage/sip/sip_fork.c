@@ -265,6 +265,10 @@ static void sip_branch_on_response(void *ctx, struct now now, const struct sip_m
 		sip_fork_provisional(branch, now, m);
 		return;
 	}
+	if (m == NULL && status == 0) {
+		branch->client = NULL;
+		return;
+	}
 	timer_disarm(&fork->usage->timers, &branch->timer_c);
 	/* An accepted INVITE's client stays, for repetitions of its 2xx. */
 	if (!(is_success && sip_fork_is_invite(fork)))

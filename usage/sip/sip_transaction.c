@@ -241,8 +241,8 @@ static void sip_client_on_timeout(void *ctx, struct now now)
 	bool is_failure = client->state == SIP_CALLING || client->state == SIP_PROCEEDING;
 
 	sip_client_free(client);
-	if (is_failure && done != NULL)
-		done(done_ctx, now, NULL, status);
+	if (done != NULL)
+		done(done_ctx, now, NULL, is_failure ? status : 0);
 }
 
 static void sip_client_on_retransmit(void *ctx, struct now now)
@@ -380,6 +380,7 @@ bool sip_client_receive(struct sip_usage *s, struct now now, const struct sip_me
 {
 	struct sip_client *client;
 	struct sip_text key = { 0 };
+	sip_client_fn *done;
 	char method[32];
 	bool tell = true;
 
@@ -402,8 +403,13 @@ bool sip_client_receive(struct sip_usage *s, struct now now, const struct sip_me
 	} else {
 		tell = sip_client_final(client, now, m);
 	}
-	if (tell && client->done != NULL)
-		client->done(client->ctx, now, m, m->status);
+	done = client->done;
+	if (!tell || done == NULL)
+		return true;
+	/* Nothing follows but for an accepted INVITE: its owner may be gone before the client is. */
+	if (client->state == SIP_COMPLETED)
+		client->done = NULL;
+	done(client->ctx, now, m, m->status);
 	return true;
 }
 

@@ -51,9 +51,10 @@ void sip_server_answer(struct sip_server *server, struct now now, int status, co
 /* The same after `delay`, for phones that would otherwise ask again at once. */
 void sip_server_answer_later(struct sip_server *server, struct now now, struct duration delay, int status);
 
-/* `response` is NULL when the transaction failed: `status` says how (408 no answer, 480 no connection).
- * Otherwise it is borrowed. A client calls back for each provisional and each final response, and is gone
- * after a failure. */
+/* `response` is NULL when the transaction is over: `status` then says how it failed (408 no answer, 480 no
+ * connection), or is 0 when an accepted INVITE has served its time; the client is gone in either case.
+ * Otherwise `response`, borrowed, is a provisional or final one. After a final response other than a 2xx to
+ * an INVITE there is no further call. */
 struct sip_client;
 typedef void sip_client_fn(void *ctx, struct now now, const struct sip_message *response, int status);
 

@@ -192,6 +192,8 @@ struct world *world_of(size_t nodes, ...)
 
 void world_free(struct world *w)
 {
+	/* Every timer of every transaction has its turn before the end. */
+	world_run(w, 70000);
 	for (size_t i = 0; i < w->options.nodes; i++)
 		sip_usage_free(w->usages[i]);
 	net_free(w->net);
