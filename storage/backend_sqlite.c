@@ -36,17 +36,17 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_COMMIT] = "COMMIT",
 	[STATEMENT_ROLLBACK] = "ROLLBACK",
 	[STATEMENT_PUT] =
-		"INSERT INTO record(resource, kind, entry, generation, storage_time, expires,"
-		" stored_data, certificate) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-		" ON CONFLICT(resource, kind, entry) DO UPDATE SET generation = ?4, storage_time = ?5,"
-		" expires = ?6, stored_data = ?7, certificate = ?8",
+		("INSERT INTO record(resource, kind, entry, generation, storage_time, expires,"
+		 " stored_data, certificate) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+		 " ON CONFLICT(resource, kind, entry) DO UPDATE SET generation = ?4, storage_time = ?5,"
+		 " expires = ?6, stored_data = ?7, certificate = ?8"),
 	[STATEMENT_REMOVE] = "DELETE FROM record WHERE resource = ?1 AND kind = ?2 AND entry = ?3",
 	[STATEMENT_REMOVE_KIND] = "DELETE FROM record WHERE resource = ?1 AND kind = ?2",
 	[STATEMENT_PUT_CERTIFICATE] = "INSERT OR REPLACE INTO certificate(hash, der) VALUES(?1, ?2)",
 	[STATEMENT_REMOVE_CERTIFICATE] = "DELETE FROM certificate WHERE hash = ?1",
 	[STATEMENT_LOAD] =
-		"SELECT resource, kind, entry, generation, storage_time, expires, stored_data, certificate"
-		" FROM record ORDER BY id",
+		("SELECT resource, kind, entry, generation, storage_time, expires, stored_data, certificate"
+		 " FROM record ORDER BY id"),
 	[STATEMENT_LOAD_CERTIFICATES] = "SELECT hash, der FROM certificate ORDER BY id",
 };
 
