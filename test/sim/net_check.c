@@ -59,11 +59,13 @@ static bool net_check_peer(struct net *n, size_t i, const struct node_id *ids, s
 {
 	const struct topology *t = peer_topology(n->nodes[i]->peer);
 	struct topology_view *view = memory_alloc(sizeof(*view));
-	size_t at = 0;
+	const struct node_id *place =
+		bsearch(&n->nodes[i]->id, ids, count, sizeof(*ids), net_compare_ids);
 	const char *what = NULL;
+	size_t at;
 
-	while (!node_id_equal(&ids[at], &n->nodes[i]->id))
-		at++;
+	invariant(place != NULL);
+	at = (size_t)(place - ids);
 	t->ops->view(t->ctx, view);
 	if (peer_state(n->nodes[i]->peer) != PEER_JOINED)
 		what = "is not joined";
@@ -84,17 +86,23 @@ static bool net_check_peer(struct net *n, size_t i, const struct node_id *ids, s
 
 const char *net_ring_fault(struct net *n)
 {
+	struct node_id *ids = NULL;
+	unsigned group = 0;
+	size_t count = 0;
+
 	n->fault[0] = 0;
 	for (size_t i = 0; i < n->node_count && n->fault[0] == 0; i++) {
-		struct node_id *ids;
-		size_t count;
-
 		if (!net_is_peer(n, i))
 			continue;
-		ids = net_sorted(n, n->nodes[i]->group, &count);
+		/* Sorted once for each run of nodes of one group. */
+		if (ids == NULL || n->nodes[i]->group != group) {
+			free(ids);
+			group = n->nodes[i]->group;
+			ids = net_sorted(n, group, &count);
+		}
 		(void)net_check_peer(n, i, ids, count);
-		free(ids);
 	}
+	free(ids);
 	return n->fault;
 }
 

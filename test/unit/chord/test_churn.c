@@ -204,11 +204,74 @@ START_TEST(broken_link_is_made_again)
 }
 END_TEST
 
+/* ---- Everything at once ---- */
+
+static void disturb(struct net *n, struct prng *prng)
+{
+	size_t node = 3 + prng_below(prng, net_count(n) - 3);
+	bool is_running = net_is_running(n, node);
+
+	switch (prng_below(prng, 6)) {
+	case 0:
+	case 1:
+		if (is_running)
+			net_kill(n, node, prng_below(prng, 3) == 0);
+		break;
+	case 2:
+		if (is_running && peer_state(net_peer(n, node)) == PEER_JOINED)
+			net_leave(n, node);
+		break;
+	case 3:
+	case 4:
+		if (!is_running)
+			net_start(n, node);
+		break;
+	default:
+		net_break_link(n, node, prng_below(prng, net_count(n)));
+		break;
+	}
+	net_run(n, duration_ms(prng_below(prng, 3000)));
+}
+
+static void churn_at_random(uint64_t seed, enum overlay_link_type type, uint32_t loss_ppm)
+{
+	const struct net_options o = { .seed = seed,
+				       .link_type = type,
+				       .loss_ppm = loss_ppm,
+				       .jitter = duration_ms(10) };
+	struct net *n = ring_new_with(24, &o);
+	struct prng prng;
+
+	prng_seed(&prng, seed);
+	net_start_all(n);
+	net_run(n, duration_s(15));
+	for (int step = 0; step < 50; step++)
+		disturb(n, &prng);
+	(void)ring_wait(n, 120);
+	net_free(n);
+}
+
+START_TEST(random_churn_over_streams_ends_in_ring)
+{
+	for (uint64_t seed = 1; seed <= 6; seed++)
+		churn_at_random(seed, OVERLAY_LINK_TLS_TCP_FH_NO_ICE, 0);
+}
+END_TEST
+
+START_TEST(random_churn_over_lossy_datagrams_ends_in_ring)
+{
+	for (uint64_t seed = 11; seed <= 15; seed++)
+		churn_at_random(seed, OVERLAY_LINK_DTLS_UDP_SR_NO_ICE, 20000);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS("chord_churn", ring_heals_after_one_crash, ring_heals_after_many_crash_at_once,
 			 ring_heals_after_silent_crash, last_two_become_one, crashed_peers_come_back,
 			 churn_of_one_every_five_seconds_keeps_ring, leave_hands_over_and_ring_closes,
 			 join_hands_over_the_new_range, partition_makes_two_rings_that_merge_again,
-			 peer_cut_off_comes_back, broken_link_is_made_again);
+			 peer_cut_off_comes_back, broken_link_is_made_again,
+			 random_churn_over_streams_ends_in_ring,
+			 random_churn_over_lossy_datagrams_ends_in_ring);
 }
