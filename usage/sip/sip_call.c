@@ -66,7 +66,8 @@ void sip_call_ringing(struct sip_call *call, struct now now, int status)
 	call->info.state = "ringing";
 	call->info.status = status;
 	call->changed = now.mono;
-	log_info(call->usage->log, "sip.call.ringing", "call_id=\"%s\" status=%d", call->info.call_id, status);
+	log_info(call->usage->log, "sip.call.ringing", "call_id=\"%s\" status=%d",
+		 call->info.call_id, status);
 }
 
 void sip_call_answered(struct sip_call *call, struct now now, int status)

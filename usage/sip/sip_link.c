@@ -49,8 +49,8 @@ static void sip_link_fail(struct sip_link *link, struct now now, const char *rea
 	struct node_id node = link->node;
 	char text[NODE_ID_TEXT_SIZE];
 
-	log_info(s->log, "sip.link.failed", "node=%s reason=%s waiting=%zu", node_id_text(&node, text), reason,
-		 link->pending_count);
+	log_info(s->log, "sip.link.failed", "node=%s reason=%s waiting=%zu", node_id_text(&node, text),
+		 reason, link->pending_count);
 	sip_link_drop_pending(link);
 	if (!link->attaching)
 		sip_link_free(link);

@@ -345,7 +345,8 @@ static int sip_parse_values(struct sip_message *m)
 /* Shows libosip2 the start line and the headers that matter, unfolded, and compares what it counted. */
 static int sip_osip_agrees(struct sip_message *m)
 {
-	char *copy = memory_alloc(m->head_len + 64);
+	size_t size = m->head_len + 64;
+	char *copy = memory_alloc(size);
 	int counts[SIP_HEADER_COUNT] = { 0 };
 	osip_message_t *osip = NULL;
 	bool ok = false;
@@ -353,9 +354,11 @@ static int sip_osip_agrees(struct sip_message *m)
 
 	/* The Request-URI was judged by sip_uri_parse; a scheme that libosip2 does not know must not keep it
 	 * from the rest. */
-	len = (size_t)(m->is_request ? sprintf(copy, "%.*s sip:x@y.invalid SIP/2.0\r\n", (int)m->method.len,
-					       (const char *)m->method.data)
-				     : sprintf(copy, "SIP/2.0 %d x\r\n", m->status));
+	if (m->is_request)
+		len = (size_t)snprintf(copy, size, "%.*s sip:x@y.invalid SIP/2.0\r\n", (int)m->method.len,
+				       (const char *)m->method.data);
+	else
+		len = (size_t)snprintf(copy, size, "SIP/2.0 %d x\r\n", m->status);
 	for (size_t i = 0; i < m->header_count; i++) {
 		const struct sip_header *h = &m->headers[i];
 		struct slice rest = h->value, element;

@@ -36,7 +36,8 @@ static bool sip_is_phone(const struct sip_hop *hop)
 /* ---- Answers without a transaction ---- */
 
 static void sip_reply_stateless(struct sip_usage *s, struct now now, const struct sip_hop *from,
-				const struct sip_message *m, int status, const char *reason, const char *extra)
+				const struct sip_message *m, int status, const char *reason,
+				const char *extra)
 {
 	struct sip_text out = { 0 };
 	char tag[SIP_TAG_SIZE];
@@ -315,8 +316,8 @@ static void sip_route_by_uri(struct sip_passage *p, struct now now)
 		sip_refuse(p, now, 404, "Not this node's user");
 		return;
 	}
-	if (sip_is_phone(&p->from) && sip_param(p->uri.params, "gr", &gr) && sip_gruu_route(gr, &route) == 0 &&
-	    !node_id_equal(&route.node, peer_node_id(s->peer))) {
+	if (sip_is_phone(&p->from) && sip_param(p->uri.params, "gr", &gr) &&
+	    sip_gruu_route(gr, &route) == 0 && !node_id_equal(&route.node, peer_node_id(s->peer))) {
 		p->target.hop.flow.transport = SIP_OVERLAY;
 		p->target.hop.node = route.node;
 		p->target.route = &route;
@@ -420,8 +421,10 @@ static void sip_proxy_cancel(struct sip_usage *s, struct now now, const struct s
 	struct sip_server *invite = sip_server_find(s, m, from, "INVITE");
 	struct sip_server *server = sip_server_new(s, now, m, from);
 
-	if (server == NULL)
+	if (server == NULL) {
+		log_warning(s->log, "sip.limit", "what=servers max=%d", SIP_SERVERS_MAX);
 		return;
+	}
 	sip_server_answer(server, now, invite == NULL ? 481 : 200, NULL, "");
 	if (invite == NULL || invite->state != SIP_PROCEEDING)
 		return;

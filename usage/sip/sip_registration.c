@@ -2,6 +2,7 @@
 /* The registrar. */
 #include "usage/sip/sip_registration.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
@@ -176,14 +177,12 @@ static int sip_contact_next(struct sip_usage *s, const struct sip_message *m, st
 	if (sip_param(name.params, "q", &out->q) && out->q.len > 5)
 		return 400;
 	if (sip_param(name.params, "+sip.instance", &value) && value.len > 0 && value.len < 100) {
-		char reg_id[12] = "";
+		char instance[101], reg_id[12];
 		struct slice id;
 
-		if (sip_param(name.params, "reg-id", &id))
-			sip_copy(reg_id, sizeof(reg_id), id);
-		sip_copy(out->instance, 110, value);
-		strcat(out->instance, "/");
-		strcat(out->instance, reg_id);
+		sip_param(name.params, "reg-id", &id);
+		snprintf(out->instance, sizeof(out->instance), "%s/%s",
+			 sip_copy(instance, sizeof(instance), value), sip_copy(reg_id, sizeof(reg_id), id));
 	}
 	out->expires_s = (uint32_t)(seconds > s->options.registration_max_s ? s->options.registration_max_s
 									    : seconds);

@@ -215,7 +215,7 @@ void sip_server_answer_later(struct sip_server *server, struct now now, struct d
 
 static void sip_client_key(struct sip_text *key, struct slice branch, const char *method)
 {
-	/* The ACK for a failure bears the INVITE's branch, and so does CANCEL with a transaction of its own. */
+	/* A CANCEL bears the INVITE's branch and has a transaction of its own. */
 	sip_text_bytes(key, branch);
 	sip_text_add(key, "|%s", method);
 }

@@ -299,7 +299,8 @@ const char *sip_aor_domain(const char *aor)
 void sip_aor_put_uri(struct sip_text *out, const char *aor)
 {
 	/* RFC 3261 25.1: unreserved and user-unreserved may stand as they are. */
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'()&=+$,;?/";
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "-_.!~*'()&=+$,;?/";
 	const char *domain = sip_aor_domain(aor);
 
 	sip_text_add(out, "sip:");

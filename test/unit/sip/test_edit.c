@@ -60,7 +60,8 @@ START_TEST(edit_of_a_request_changes_only_the_proxys_headers)
 			 "INVITE sip:b@192.0.2.9 SIP/2.0\r\n"
 			 "Record-Route: <sip:top;lr>\r\nRecord-Route: <sip:next;lr>\r\n"
 			 "Via: SIP/2.0/TCP here;branch=z9hG4bKn\r\n"
-			 "Via:  SIP/2.0/UDP 192.0.2.1:5062;branch=z9hG4bKa1;rport=4000;received=198.51.100.7\r\n"
+			 "Via:  SIP/2.0/UDP 192.0.2.1:5062;branch=z9hG4bKa1;rport=4000"
+			 ";received=198.51.100.7\r\n"
 			 "Max-Forwards:  69\r\nRoute: <sip:p2;lr>\r\n" PARTIES ODD TAIL);
 }
 END_TEST
@@ -90,7 +91,9 @@ START_TEST(edit_pops_the_topmost_via_only)
 	begin(&e, &m, "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP me;branch=z9hG4bK1\r\n" VIA PARTIES ODD TAIL);
 	sip_edit_pop_via(&e);
 	ck_assert_str_eq(finish(&e), "SIP/2.0 200 OK\r\n" VIA PARTIES ODD TAIL);
-	begin(&e, &m, "SIP/2.0 200 OK\r\nv: SIP/2.0/UDP me;branch=z9hG4bK1, SIP/2.0/UDP you;branch=z9hG4bK2\r\n" PARTIES TAIL);
+	begin(&e, &m,
+	      "SIP/2.0 200 OK\r\nv: SIP/2.0/UDP me;branch=z9hG4bK1, SIP/2.0/UDP you;branch=z9hG4bK2\r\n"
+	      PARTIES TAIL);
 	sip_edit_pop_via(&e);
 	ck_assert_str_eq(finish(&e), "SIP/2.0 200 OK\r\nv: SIP/2.0/UDP you;branch=z9hG4bK2\r\n" PARTIES TAIL);
 }
@@ -118,8 +121,9 @@ START_TEST(edit_drops_only_credentials_of_this_realm)
 	      HEAD VIA "Proxy-Authorization: Digest username=\"a\", realm=\"here\", nonce=\"1\"\r\n"
 		       "Proxy-Authorization: Digest username=\"a\", realm=\"there\"\r\n" PARTIES TAIL);
 	sip_edit_drop_credentials(&e, "here");
-	ck_assert_str_eq(finish(&e), HEAD VIA "Proxy-Authorization: Digest username=\"a\", realm=\"there\"\r\n"
-				     PARTIES TAIL);
+	ck_assert_str_eq(finish(&e),
+			 HEAD VIA "Proxy-Authorization: Digest username=\"a\", realm=\"there\"\r\n" PARTIES
+				  TAIL);
 }
 END_TEST
 
@@ -136,9 +140,11 @@ START_TEST(response_copies_what_a_response_needs)
 	sip_text_bytes(&out, slice_of("", 1));
 	ck_assert_str_eq((const char *)out.data,
 			 "SIP/2.0 404 Not Found\r\n"
-			 "Via:  SIP/2.0/UDP 192.0.2.1:5062;branch=z9hG4bKa1;rport=4000;received=198.51.100.7\r\n"
+			 "Via:  SIP/2.0/UDP 192.0.2.1:5062;branch=z9hG4bKa1;rport=4000"
+			 ";received=198.51.100.7\r\n"
 			 "Via: SIP/2.0/UDP b;branch=z9hG4bKb\r\n"
-			 "f: \"A%6cice\" <sip:%61lice@example.org>;tag=f1\r\nTo: <sip:bob@example.org>;tag=t1\r\n"
+			 "f: \"A%6cice\" <sip:%61lice@example.org>;tag=f1\r\n"
+			 "To: <sip:bob@example.org>;tag=t1\r\n"
 			 "i: c1\r\nCSeq: 7 INVITE\r\nX: y\r\nServer: peal\r\nContent-Length: 0\r\n\r\n");
 	sip_text_free(&out);
 }
@@ -146,21 +152,23 @@ END_TEST
 
 START_TEST(ack_and_cancel_belong_to_the_invite)
 {
+	static const char invite[] = HEAD VIA "Route: <sip:n;lr>\r\n" PARTIES TAIL;
+	static const char busy[] = "SIP/2.0 486 Busy\r\n" VIA
+				   "From: <sip:x@y>;tag=f1\r\nTo: <sip:bob@example.org>;tag=t9\r\n"
+				   "i: c1\r\nCSeq: 7 INVITE\r\n\r\n";
 	struct sip_message m, response;
 	struct sip_text out = { 0 };
 
-	ck_assert_int_eq(sip_message_parse(&m, slice_text(HEAD VIA "Route: <sip:n;lr>\r\n" PARTIES TAIL), false), 0);
-	ck_assert_int_eq(sip_message_parse(&response,
-					   slice_text("SIP/2.0 486 Busy\r\n" VIA
-						      "From: <sip:x@y>;tag=f1\r\nTo: <sip:bob@example.org>;tag=t9\r\n"
-						      "i: c1\r\nCSeq: 7 INVITE\r\n\r\n"), false), 0);
+	ck_assert_int_eq(sip_message_parse(&m, slice_text(invite), false), 0);
+	ck_assert_int_eq(sip_message_parse(&response, slice_text(busy), false), 0);
 	sip_ack_put(&out, &m, &response);
 	sip_text_bytes(&out, slice_of("", 1));
 	ck_assert_str_eq((const char *)out.data,
 			 "ACK sip:bob@example.org SIP/2.0\r\n"
 			 "Via: SIP/2.0/UDP 192.0.2.1:5062;branch=z9hG4bKa1;rport\r\nMax-Forwards: 70\r\n"
 			 "Route: <sip:n;lr>\r\nf: \"A%6cice\" <sip:%61lice@example.org>;tag=f1\r\n"
-			 "To: <sip:bob@example.org>;tag=t9\r\ni: c1\r\nCSeq: 7 ACK\r\nContent-Length: 0\r\n\r\n");
+			 "To: <sip:bob@example.org>;tag=t9\r\ni: c1\r\nCSeq: 7 ACK\r\n"
+			 "Content-Length: 0\r\n\r\n");
 	sip_text_free(&out);
 	sip_cancel_put(&out, &m);
 	ck_assert_int_eq(sip_message_parse(&response, sip_text_slice(&out), true), 0);

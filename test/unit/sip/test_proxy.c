@@ -36,7 +36,8 @@ static void redirect(struct world *w, size_t node, const char *aor, const char *
 
 	sip_registration_put(&writer, &registration);
 	value.value = writer_slice(&writer);
-	ck_assert_int_eq(resource_store(p, net_now(w->net), &id, KIND_SIP_REGISTRATION, &value, 1, on_stored, &err), 0);
+	ck_assert_int_eq(resource_store(p, net_now(w->net), &id, KIND_SIP_REGISTRATION, &value, 1,
+					on_stored, &err), 0);
 	net_flush(w->net, node);
 	world_run(w, 8000);
 	ck_assert_int_eq(err, 0);
@@ -239,8 +240,7 @@ START_TEST(far_proxy_cannot_relay_through_us)
 		 peer_configuration(net_peer(w->net, 0))->overlay_name);
 	phone_request(alice, "MESSAGE", CAROL, "relay-1", route, "x");
 	phone_expect(alice, 5000, "SIP/2.0 403");
-	*strchr(route, '\n') = '\0';
-	strcat(route, "\n");
+	strchr(route, '\n')[1] = '\0';
 	phone_request(alice, "MESSAGE", "x@127.0.0.1:9", "relay-2", route, "x");
 	phone_expect(alice, 5000, "SIP/2.0 404");
 	world_free(w);
@@ -262,7 +262,8 @@ START_TEST(forged_flow_token_is_of_no_use)
 	forged[30] = forged[30] == '0' ? '1' : '0';
 	phone_send(bob,
 		   "BYE sip:x@192.0.2.1 SIP/2.0\nVia: $V\nMax-Forwards: 70\nRoute: %s\nFrom: <sip:%s>;tag=b\n"
-		   "To: <sip:%s>;tag=a\nCall-ID: token\nCSeq: 9 BYE\nContent-Length: 0\n\n", forged, BOB, ALICE);
+		   "To: <sip:%s>;tag=a\nCall-ID: token\nCSeq: 9 BYE\nContent-Length: 0\n\n",
+		   forged, BOB, ALICE);
 	phone_expect(bob, 100, "SIP/2.0 404");
 	world_free(w);
 }

@@ -185,7 +185,8 @@ START_TEST(register_bounds_the_number_of_contacts)
 	struct world *w = world_new(&o);
 	struct phone *alice = phone_new(w, 0, "alice", false);
 
-	register_with(alice, ALICE, "Contact: <sip:a@127.0.0.1:1>, <sip:a@127.0.0.1:2>, <sip:a@127.0.0.1:3>\n");
+	register_with(alice, ALICE, "Contact: <sip:a@127.0.0.1:1>, <sip:a@127.0.0.1:2>\n"
+				    "Contact: <sip:a@127.0.0.1:3>\n");
 	phone_expect(alice, 10, "SIP/2.0 403");
 	register_with(alice, ALICE, "Contact: <sip:a@127.0.0.1:1>, <sip:a@127.0.0.1:2>\n");
 	phone_expect(alice, 5000, "SIP/2.0 200");
@@ -228,7 +229,11 @@ END_TEST
 
 START_TEST(record_is_refreshed_before_its_lifetime_ends)
 {
-	struct world_options o = { .nodes = 2, .users = { ALICE, BOB }, .sip = { .registration_default_s = 120 } };
+	struct world_options o = {
+		.nodes = 2,
+		.users = { ALICE, BOB },
+		.sip = { .registration_default_s = 120 },
+	};
 	struct world *w = world_new(&o);
 	struct phone *alice = phone_new(w, 0, "alice", false);
 
@@ -319,7 +324,8 @@ static void register_with_password(struct phone *p, const char *challenge, const
 	snprintf(lines, sizeof(lines),
 		 "Contact: <sip:a@127.0.0.1:7001>\n"
 		 "Authorization: Digest username=\"alice\", realm=\"%s\", nonce=\"%.*s\", "
-		 "uri=\"sip:example.org\", response=\"%s\", algorithm=%s, qop=auth, nc=00000001, cnonce=\"c\"\n",
+		 "uri=\"sip:example.org\", response=\"%s\", algorithm=%s, qop=auth, nc=00000001, "
+		 "cnonce=\"c\"\n",
 		 realm, (int)c.nonce.len, nonce, response, algorithm);
 	register_with(p, ALICE, lines);
 }

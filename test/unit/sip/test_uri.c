@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One AOR has one spelling as a Resource Name; two AORs never share one. */
+#include <stdio.h>
 #include <string.h>
 
 #include "test/unit/run.h"
@@ -46,7 +47,8 @@ END_TEST
 
 START_TEST(aor_becomes_a_uri_and_comes_back)
 {
-	static const char *const aors[] = { "alice@example.org", "a%b@example.org", "q\xc3\xa9@x.org", "a:b@x.org" };
+	static const char *const aors[] = { "alice@example.org", "a%b@example.org", "q\xc3\xa9@x.org",
+					    "a:b@x.org" };
 
 	for (size_t i = 0; i < sizeof(aors) / sizeof(aors[0]); i++) {
 		struct sip_text out = { 0 };
@@ -110,7 +112,8 @@ START_TEST(domains_are_admitted_by_the_kinds_restriction)
 	ck_assert(!sip_domain_is_admitted(&k, "o.example", "x.o.example"));
 	k.domain_restriction = DOMAIN_RESTRICTION_PATTERNS;
 	ck_assert(!sip_domain_is_admitted(&k, "o.example", "o.example"));
-	strcpy(k.domain_patterns[0], "dht\\.example\\.com|.*\\.my\\.example");
+	snprintf(k.domain_patterns[0], sizeof(k.domain_patterns[0]), "%s",
+		 "dht\\.example\\.com|.*\\.my\\.example");
 	k.domain_pattern_count = 1;
 	ck_assert(sip_domain_is_admitted(&k, "o.example", "dht.example.com"));
 	ck_assert(sip_domain_is_admitted(&k, "o.example", "a.my.example"));

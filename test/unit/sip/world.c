@@ -254,9 +254,10 @@ void phone_send(struct phone *p, const char *format, ...)
 		if (*c == '\n')
 			wire[len++] = '\r';
 		if (c[0] == '$' && c[1] == 'V') {
-			len += (size_t)sprintf(wire + len, "SIP/2.0/%s 127.0.0.1:%u;branch=z9hG4bKphone%u;rport",
-					       p->flow.transport == SIP_UDP ? "UDP" : "TCP",
-					       p->flow.remote.port, ++branches);
+			len += (size_t)snprintf(wire + len, sizeof(wire) - len,
+						"SIP/2.0/%s 127.0.0.1:%u;branch=z9hG4bKphone%u;rport",
+						p->flow.transport == SIP_UDP ? "UDP" : "TCP",
+						p->flow.remote.port, ++branches);
 			c++;
 			continue;
 		}
@@ -337,6 +338,11 @@ size_t header_count(const char *message, const char *name)
 	return count;
 }
 
+static unsigned cseq_of(const char *message)
+{
+	return (unsigned)strtoul(header_of(message, "CSeq", 0), NULL, 10);
+}
+
 static const char *phone_contact(const struct phone *p)
 {
 	static char text[4][128];
@@ -399,8 +405,11 @@ void phone_in_dialog(struct phone *p, const char *method, const char *message, b
 	char routes[4096] = "", target[512], remote[512], via[600];
 	size_t count = header_count(message, "Record-Route");
 	const char *contact = header_of(message, "Contact", 0);
-	unsigned cseq = (unsigned)atoi(header_of(message, "CSeq", 0));
+	unsigned cseq = cseq_of(message);
 	bool is_ack = strcmp(method, "ACK") == 0;
+
+	if (!is_ack || !is_caller) /* a caller's ACK is for the request that was answered */
+		cseq = is_ack ? p->cseq : ++p->cseq;
 
 	for (size_t i = 0; i < count; i++)
 		snprintf(routes + strlen(routes), sizeof(routes) - strlen(routes), "Route: %s\n",
@@ -413,14 +422,14 @@ void phone_in_dialog(struct phone *p, const char *method, const char *message, b
 		   "%s %s SIP/2.0\nVia: %s\nMax-Forwards: 70\n%sFrom: <sip:%s@%s>;tag=%s\nTo: %s\n"
 		   "Call-ID: %s\nCSeq: %u %s\nContact: %s\nContent-Length: 0\n\n",
 		   method, target, branch != NULL ? via : "$V", routes, p->user, WORLD_DOMAIN, p->tag, remote,
-		   header_of(message, "Call-ID", 0), is_ack && is_caller ? cseq : is_ack ? p->cseq : ++p->cseq, method, phone_contact(p));
+		   header_of(message, "Call-ID", 0), cseq, method, phone_contact(p));
 }
 
 void phone_ack_failure(struct phone *p, const char *invite_via, const char *response)
 {
 	phone_send(p,
 		   "ACK sip:x@%s SIP/2.0\nVia: %s\nMax-Forwards: 70\nFrom: %s\nTo: %s\nCall-ID: %s\n"
-		   "CSeq: %d ACK\nContent-Length: 0\n\n",
+		   "CSeq: %u ACK\nContent-Length: 0\n\n",
 		   WORLD_DOMAIN, invite_via, header_of(response, "From", 0), header_of(response, "To", 0),
-		   header_of(response, "Call-ID", 0), atoi(header_of(response, "CSeq", 0)));
+		   header_of(response, "Call-ID", 0), cseq_of(response));
 }
