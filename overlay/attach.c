@@ -31,7 +31,8 @@ void attach_free(struct peer *p)
 	free(p->attaches);
 }
 
-struct attachment *attachment_new(struct peer *p, enum link_purpose purpose, enum attach_state state)
+struct attachment *attachment_new(struct peer *p, enum link_purpose purpose,
+				  enum attach_state state)
 {
 	struct attach_table *t = p->attaches;
 	struct attachment *a;
@@ -67,8 +68,8 @@ void attachment_finish(struct attachment *a, struct now now, int err, link_id li
 		opening->opened = NULL;
 		link_close(p, now, opening, err);
 	}
-	log_debug(p->log, "attach.done", "node=%s application=%u result=%s", node_id_text(&a->node, node),
-		  a->application, error_name(err));
+	log_debug(p->log, "attach.done", "node=%s application=%u result=%s",
+		  node_id_text(&a->node, node), a->application, error_name(err));
 	if (a->done != NULL)
 		a->done(a->ctx, now, err, &a->node, link);
 	free(a);
@@ -78,8 +79,8 @@ struct attachment *attachment_of_node(const struct peer *p, const struct node_id
 {
 	struct attachment *a = p->attaches->first;
 
-	while (a != NULL && !(a->purpose == LINK_OVERLAY && a->is_node_known &&
-			      node_id_equal(&a->node, node)))
+	while (a != NULL &&
+	       !(a->purpose == LINK_OVERLAY && a->is_node_known && node_id_equal(&a->node, node)))
 		a = a->next;
 	return a;
 }
@@ -107,10 +108,13 @@ void attachment_attach(struct attachment *a, struct now now, struct link *l)
 {
 	if (a->way_count > 0)
 		l->listens_at = a->ways[0].address;
+	const struct link *routed;
+
 	/* Told once, or anew when an Update is asked for. */
 	if (l->state != LINK_ATTACHED || a->send_update)
 		link_attach(a->peer, now, l, &a->node, a->send_update);
-	attachment_finish(a, now, 0, l->id);
+	routed = link_of_node(a->peer, &a->node);
+	attachment_finish(a, now, 0, routed != NULL ? routed->id : l->id);
 }
 
 /* ---- The requester ---- */
@@ -177,8 +181,9 @@ static void attach_found(void *ctx, struct now now)
 	attachment_finish(a, now, l == NULL ? ERR_LINK : 0, l == NULL ? 0 : l->id);
 }
 
-static int attach_request(struct attachment *a, struct now now, enum method method, struct slice body,
-			  const struct destination *destinations, size_t count, link_id via)
+static int attach_request(struct attachment *a, struct now now, enum method method,
+			  struct slice body, const struct destination *destinations, size_t count,
+			  link_id via)
 {
 	struct request request = { .method = method,
 				   .body = body,
@@ -200,8 +205,8 @@ static int attach_request(struct attachment *a, struct now now, enum method meth
 	return err;
 }
 
-int attach_start(struct peer *p, struct now now, const struct destination *destinations, size_t count,
-		 link_id via, bool send_update, attach_done_fn *done, void *ctx)
+int attach_start(struct peer *p, struct now now, const struct destination *destinations,
+		 size_t count, link_id via, bool send_update, attach_done_fn *done, void *ctx)
 {
 	const struct destination *last = &destinations[count - 1];
 	bool is_node = last->type == DESTINATION_NODE && !node_id_is_wildcard(&last->id.node);
@@ -223,12 +228,13 @@ int attach_start(struct peer *p, struct now now, const struct destination *desti
 		timer_arm(&p->timers, &a->timer, now.mono, attach_found, a);
 		return 0;
 	}
-	return attach_request(a, now, METHOD_ATTACH, attach_body(p, "passive", send_update), destinations,
-			      count, via);
+	return attach_request(a, now, METHOD_ATTACH, attach_body(p, "passive", send_update),
+			      destinations, count, via);
 }
 
 int app_attach_start(struct peer *p, struct now now, uint16_t application,
-		     const struct destination *destinations, size_t count, attach_done_fn *done, void *ctx)
+		     const struct destination *destinations, size_t count, attach_done_fn *done,
+		     void *ctx)
 {
 	const struct destination *last = &destinations[count - 1];
 	struct attachment *a = attachment_new(p, LINK_APPLICATION, ATTACH_REQUESTED);
@@ -279,11 +285,14 @@ static void attachment_take_ways_of(struct attachment *a, enum overlay_link_type
 	if (!attach_offers_type(a->peer, a->purpose, type))
 		return;
 	for (size_t i = 0; i < count && a->way_count < CANDIDATES_MAX; i++)
-		if (candidates[i].overlay_link == type && candidates[i].address.type != ADDRESS_NONE)
-			a->ways[a->way_count++] = (struct attach_way){ candidates[i].address, type };
+		if (candidates[i].overlay_link == type &&
+		    candidates[i].address.type != ADDRESS_NONE)
+			a->ways[a->way_count++] =
+				(struct attach_way){ candidates[i].address, type };
 }
 
-void attachment_take_ways(struct attachment *a, const struct ice_candidate *candidates, size_t count)
+void attachment_take_ways(struct attachment *a, const struct ice_candidate *candidates,
+			  size_t count)
 {
 	a->way_count = a->way_next = 0;
 	attachment_take_ways_of(a, OVERLAY_LINK_TLS_TCP_FH_NO_ICE, candidates, count);
@@ -330,12 +339,14 @@ static void attachment_opened(void *ctx, struct now now, struct link *l, int err
 void attachment_connect(struct attachment *a, struct now now)
 {
 	const struct attach_way *way = &a->ways[a->way_next++];
-	struct link *l = link_open(a->peer, now, &way->address, way->type, a->purpose, attachment_opened, a);
+	struct link *l =
+		link_open(a->peer, now, &way->address, way->type, a->purpose, attachment_opened, a);
 
 	a->state = ATTACH_CONNECTING;
 	if (!timer_is_armed(&a->timer))
 		timer_arm(&a->peer->timers, &a->timer,
-			  instant_add(now.mono, duration_s(ATTACH_TIMEOUT_S)), attachment_timed_out, a);
+			  instant_add(now.mono, duration_s(ATTACH_TIMEOUT_S)), attachment_timed_out,
+			  a);
 	if (l == NULL)
 		attachment_finish(a, now, ERR_LIMIT, 0);
 	else
@@ -377,7 +388,8 @@ void attach_name_link(const struct peer *p, struct link *l)
 		return;
 	if (!l->outgoing)
 		a = attachment_for(p, l->purpose, &l->identity);
-	for (const struct attachment *at = p->attaches->first; at != NULL && l->outgoing; at = at->next)
+	for (const struct attachment *at = p->attaches->first; at != NULL && l->outgoing;
+	     at = at->next)
 		if (at->opening == l->id && identity_has_node_id(&l->identity, &at->node))
 			a = at;
 	if (a != NULL)
@@ -398,7 +410,7 @@ void attach_link_accepted(struct peer *p, struct now now, struct link *l)
 		attachment_attach(a, now, l);
 		return;
 	}
-	/* The link was faster than the answer, which is still to come: the other end may already send over
-	 * it what needs an attached link. */
+	/* The link was faster than the answer, which is still to come: the other end may already
+	 * send over it what needs an attached link. */
 	link_attach(p, now, l, &a->node, false);
 }

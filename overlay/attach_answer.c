@@ -37,7 +37,8 @@ struct slice app_attach_body(struct peer *p, const char *role, uint16_t applicat
 
 /* ---- Attach ---- */
 
-/* The tie-breaker of 6.5.1.2. 0: the request is processed, by *own when it takes the place of ours. */
+/* The tie-breaker of 6.5.1.2. 0: the request is processed, by *own when it takes the place of ours.
+ */
 static int attach_glare(struct peer *p, const struct node_id *from, struct attachment **own)
 {
 	struct attachment *a = attachment_of_node(p, from);
@@ -87,7 +88,8 @@ static void attach_existing(struct peer *p, struct now now, const struct incomin
 		attachment_finish(own, now, 0, l->id);
 }
 
-/* The overlay link to the requester: of a certificate with several Node-IDs the one it came over. */
+/* The overlay link to the requester: of a certificate with several Node-IDs the one it came over.
+ */
 static struct link *attach_link(struct peer *p, const struct incoming *request)
 {
 	struct link *l = link_of_node(p, &request->signer.node_id);
@@ -114,7 +116,8 @@ void attach_requested(void *ctx, struct now now, const struct incoming *request)
 	}
 	l = attach_link(p, request);
 	if (l != NULL) {
-		for (size_t i = 0; i < body.candidate_count && l->listens_at.type == ADDRESS_NONE; i++)
+		for (size_t i = 0; i < body.candidate_count && l->listens_at.type == ADDRESS_NONE;
+		     i++)
 			if (body.candidates[i].overlay_link == l->type)
 				l->listens_at = body.candidates[i].address;
 		attach_existing(p, now, request, a, l, body.send_update);
@@ -135,8 +138,9 @@ void attach_requested(void *ctx, struct now now, const struct incoming *request)
 	a->send_update = body.send_update;
 	attachment_take_ways(a, body.candidates, body.candidate_count);
 	if (a->way_count == 0) {
-		transport_answer_error(p, now, request->handle, ERR_UNSUPPORTED,
-				       slice_text("no candidate of a link type that is spoken here"));
+		transport_answer_error(
+			p, now, request->handle, ERR_UNSUPPORTED,
+			slice_text("no candidate of a link type that is spoken here"));
 		attachment_finish(a, now, ERR_UNSUPPORTED, 0);
 		return;
 	}
@@ -146,7 +150,8 @@ void attach_requested(void *ctx, struct now now, const struct incoming *request)
 
 /* ---- AppAttach ---- */
 
-static int app_attach_request_read(struct peer *p, const struct incoming *request, struct app_attach *body)
+static int app_attach_request_read(struct peer *p, const struct incoming *request,
+				   struct app_attach *body)
 {
 	struct reader r = reader_of(request->body);
 	int err = app_attach_get(&r, &p->arena, body);
@@ -159,7 +164,9 @@ static int app_attach_request_read(struct peer *p, const struct incoming *reques
 		return err;
 	for (size_t i = 0; i < p->attaches->application_count; i++)
 		if (p->attaches->applications[i] == body->application)
-			return node_id_equal(&request->signer.node_id, &p->node_id) ? ERR_INVALID_MESSAGE : 0;
+			return node_id_equal(&request->signer.node_id, &p->node_id)
+				       ? ERR_INVALID_MESSAGE
+				       : 0;
 	return ERR_NOT_FOUND;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Attach from inside: the table of Attach and AppAttach transactions, and what the Connection Table asks of
- * it when a link comes up. */
+/* Attach from inside: the table of Attach and AppAttach transactions, and what the Connection Table
+ * asks of it when a link comes up. */
 #ifndef OVERLAY_ATTACH_TABLE_H
 #define OVERLAY_ATTACH_TABLE_H
 
@@ -16,9 +16,9 @@ struct link;
 struct incoming;
 
 enum attach_state {
-	ATTACH_REQUESTED,  /* we asked; no answer yet */
-	ATTACH_AWAITING,   /* answered: the other end opens the link */
-	ATTACH_CONNECTING  /* they asked: we open the link */
+	ATTACH_REQUESTED, /* we asked; no answer yet */
+	ATTACH_AWAITING,  /* answered: the other end opens the link */
+	ATTACH_CONNECTING /* they asked: we open the link */
 };
 
 /* A way to reach the other end. */
@@ -32,13 +32,13 @@ struct attachment {
 	struct attachment *next;
 	enum attach_state state;
 	enum link_purpose purpose;
-	uint16_t application;  /* LINK_APPLICATION */
-	bool is_initiator;     /* we asked */
+	uint16_t application; /* LINK_APPLICATION */
+	bool is_initiator;    /* we asked */
 	bool is_node_known;
-	bool has_yielded;      /* Error_In_Progress came: the other end's own Attach is on its way */
-	struct node_id node;   /* the other end */
+	bool has_yielded;    /* Error_In_Progress came: the other end's own Attach is on its way */
+	struct node_id node; /* the other end */
 	uint64_t transaction_id;
-	bool send_update;      /* the other end wants an Update */
+	bool send_update; /* the other end wants an Update */
 	attach_done_fn *done;
 	void *ctx;
 	struct attach_way ways[CANDIDATES_MAX];
@@ -60,7 +60,8 @@ void attach_free(struct peer *p);
 
 /* Someone waits for an application link of this identity. */
 bool attach_expects_app_link(const struct peer *p, const struct identity *identity);
-/* Which of several Node-IDs in its certificate a new link's other end goes by, where an Attach tells. */
+/* Which of several Node-IDs in its certificate a new link's other end goes by, where an Attach
+ * tells. */
 void attach_name_link(const struct peer *p, struct link *l);
 /* An incoming link is up. */
 void attach_link_accepted(struct peer *p, struct now now, struct link *l);
@@ -68,7 +69,8 @@ void attach_link_accepted(struct peer *p, struct now now, struct link *l);
 /* ---- Between the two files of Attach ---- */
 
 /* NULL: the table is full. */
-struct attachment *attachment_new(struct peer *p, enum link_purpose purpose, enum attach_state state);
+struct attachment *attachment_new(struct peer *p, enum link_purpose purpose,
+				  enum attach_state state);
 /* Ends it; `done` is called when there is one. */
 void attachment_finish(struct attachment *a, struct now now, int err, link_id link);
 /* The overlay Attach with this node, or NULL. */
@@ -76,7 +78,8 @@ struct attachment *attachment_of_node(const struct peer *p, const struct node_id
 /* Tries its ways, one after the other. */
 void attachment_connect(struct attachment *a, struct now now);
 /* Takes the other end's usable ways: those of types we offer ourselves, TLS first. */
-void attachment_take_ways(struct attachment *a, const struct ice_candidate *candidates, size_t count);
+void attachment_take_ways(struct attachment *a, const struct ice_candidate *candidates,
+			  size_t count);
 void attachment_await(struct attachment *a, struct now now);
 /* The overlay link of an Attach is there. */
 void attachment_attach(struct attachment *a, struct now now, struct link *l);

@@ -8,7 +8,7 @@
 #include "overlay/link_table.h"
 #include "overlay/peer_state.h"
 
-#define BOOTSTRAP_AT_ONCE 3         /* links being opened */
+#define BOOTSTRAP_AT_ONCE 3 /* links being opened */
 #define BOOTSTRAP_CACHED_MAX 32
 #define BOOTSTRAP_ENTRIES_MAX (2 * BOOTSTRAP_NODES_MAX + BOOTSTRAP_CACHED_MAX)
 #define BOOTSTRAP_BACKOFF_MIN_MS 1000
@@ -16,8 +16,8 @@
 
 enum bootstrap_aim {
 	BOOTSTRAP_IDLE,
-	BOOTSTRAP_JOIN,  /* the first link joins */
-	BOOTSTRAP_LOOK   /* for peer_bootstrap_open */
+	BOOTSTRAP_JOIN, /* the first link joins */
+	BOOTSTRAP_LOOK  /* for peer_bootstrap_open */
 };
 
 struct bootstrap_entry {
@@ -37,7 +37,8 @@ struct bootstrap {
 	size_t known_next;
 	struct bootstrap_entry cached[BOOTSTRAP_CACHED_MAX];
 	size_t cached_count;
-	struct bootstrap_entry entries[BOOTSTRAP_ENTRIES_MAX]; /* of this round, in the order tried */
+	struct bootstrap_entry
+		entries[BOOTSTRAP_ENTRIES_MAX]; /* of this round, in the order tried */
 	size_t entry_count;
 	size_t entry_next;
 	link_id opening[BOOTSTRAP_AT_ONCE]; /* 0: free */
@@ -77,7 +78,8 @@ static bool bootstrap_is_own(const struct peer *p, const struct address *address
 	return false;
 }
 
-static void bootstrap_add(struct peer *p, const struct address *address, enum overlay_link_type type)
+static void bootstrap_add(struct peer *p, const struct address *address,
+			  enum overlay_link_type type)
 {
 	struct bootstrap *b = p->bootstrap;
 
@@ -170,7 +172,8 @@ static void bootstrap_later(struct peer *p, struct now now)
 	uint64_t wait_ms = b->backoff_ms / 2 + prng_below(&p->prng, b->backoff_ms / 2 + 1);
 
 	log_info(p->log, "bootstrap.later", "wait_ms=%llu", (unsigned long long)wait_ms);
-	timer_arm(&p->timers, &b->timer, instant_add(now.mono, duration_ms(wait_ms)), bootstrap_due, p);
+	timer_arm(&p->timers, &b->timer, instant_add(now.mono, duration_ms(wait_ms)), bootstrap_due,
+		  p);
 	b->backoff_ms *= 2;
 	if (b->backoff_ms > BOOTSTRAP_BACKOFF_MAX_MS)
 		b->backoff_ms = BOOTSTRAP_BACKOFF_MAX_MS;
@@ -217,10 +220,12 @@ static void bootstrap_up(struct peer *p, struct now now, struct link *l)
 
 static void bootstrap_open_more(struct peer *p, struct now now);
 
-static const struct node_id *bootstrap_known_node(const struct bootstrap *b, const struct address *address)
+static const struct node_id *bootstrap_known_node(const struct bootstrap *b,
+						  const struct address *address)
 {
 	for (size_t i = 0; i < BOOTSTRAP_NODES_MAX; i++)
-		if (b->known[i].address.type != ADDRESS_NONE && address_equal(&b->known[i].address, address))
+		if (b->known[i].address.type != ADDRESS_NONE &&
+		    address_equal(&b->known[i].address, address))
 			return &b->known[i].node;
 	return NULL;
 }
@@ -285,7 +290,8 @@ void bootstrap_start(struct peer *p, struct now now)
 void peer_rejoin(struct peer *p, struct now now)
 {
 	struct bootstrap *b = p->bootstrap;
-	struct instant settled = instant_add(b->tried_at, duration_ms(2 * BOOTSTRAP_BACKOFF_MAX_MS));
+	struct instant settled =
+		instant_add(b->tried_at, duration_ms(2 * BOOTSTRAP_BACKOFF_MAX_MS));
 
 	if (p->state == PEER_IDLE || p->state == PEER_LEAVING || p->state == PEER_LEFT ||
 	    b->aim == BOOTSTRAP_JOIN)
@@ -319,7 +325,8 @@ static const struct link *bootstrap_existing(const struct peer *p, const struct 
 	if (known != NULL && link_of_node(p, known) != NULL)
 		return link_of_node(p, known);
 	while ((l = link_table_next(p, &cursor)) != NULL)
-		if (l->purpose == LINK_OVERLAY && (l->state == LINK_UP || l->state == LINK_ATTACHED) &&
+		if (l->purpose == LINK_OVERLAY &&
+		    (l->state == LINK_UP || l->state == LINK_ATTACHED) &&
 		    address_equal(&l->address, address))
 			return l;
 	return NULL;

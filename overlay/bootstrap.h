@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finding a first link (RFC 6940 11.4): bootstrap nodes tried in random order, several at once, with a
- * back-off between rounds. */
+/* Finding a first link (RFC 6940 11.4): bootstrap nodes tried in random order, several at once,
+ * with a back-off between rounds. */
 #ifndef OVERLAY_BOOTSTRAP_H
 #define OVERLAY_BOOTSTRAP_H
 

@@ -10,9 +10,9 @@
 #include "overlay/transport.h"
 #include "overlay/wire/body_misc.h"
 
-#define CONFIG_UPDATE_RECENT 64   /* nodes remembered */
-#define CONFIG_UPDATE_AGAIN_S 5   /* the same node is not sent another before */
-#define CONFIG_UPDATE_HEADER 16   /* bytes around the document */
+#define CONFIG_UPDATE_RECENT 64 /* nodes remembered */
+#define CONFIG_UPDATE_AGAIN_S 5 /* the same node is not sent another before */
+#define CONFIG_UPDATE_HEADER 16 /* bytes around the document */
 
 struct config_update_sent {
 	struct node_id node;
@@ -39,7 +39,8 @@ static bool config_update_note(struct peer *p, struct now now, const struct node
 		    instant_before(now.mono,
 				   instant_add(c->recent[i].at, duration_s(CONFIG_UPDATE_AGAIN_S))))
 			return false;
-	c->recent[c->next++ % CONFIG_UPDATE_RECENT] = (struct config_update_sent){ *node, now.mono };
+	c->recent[c->next++ % CONFIG_UPDATE_RECENT] =
+		(struct config_update_sent){ *node, now.mono };
 	return true;
 }
 
@@ -63,12 +64,14 @@ void config_update_send(struct peer *p, struct now now, const struct node_id *no
 	config_update_req_put(&w, &req);
 	err = w.err;
 	if (err == 0)
-		err = transport_request_node(p, now, METHOD_CONFIG_UPDATE, writer_slice(&w), node, NULL, NULL);
-	log_info(p->log, "config_update.sent", "node=%s sequence=%u result=%s", node_id_text(node, text),
-		 p->configuration.sequence, error_name(err));
+		err = transport_request_node(p, now, METHOD_CONFIG_UPDATE, writer_slice(&w), node,
+					     NULL, NULL);
+	log_info(p->log, "config_update.sent", "node=%s sequence=%u result=%s",
+		 node_id_text(node, text), p->configuration.sequence, error_name(err));
 }
 
-int config_update_compare(struct peer *p, struct now now, const struct node_id *node, uint16_t sequence)
+int config_update_compare(struct peer *p, struct now now, const struct node_id *node,
+			  uint16_t sequence)
 {
 	if (sequence == p->configuration.sequence || sequence == CONFIG_UPDATE_SEQUENCE)
 		return 0;
@@ -143,7 +146,8 @@ static void config_update_requested(void *ctx, struct now now, const struct inco
 	if (err == 0)
 		transport_answer(p, now, request->handle, SLICE_EMPTY, NULL, 0);
 	else
-		transport_answer_error(p, now, request->handle, config_update_error(err), SLICE_EMPTY);
+		transport_answer_error(p, now, request->handle, config_update_error(err),
+				       SLICE_EMPTY);
 }
 
 void config_update_new(struct peer *p)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* ConfigUpdate (RFC 6940 6.5.4) and configuration sequences (6.3.2.1): a node seen with an older document
- * is sent ours, a newer one is taken over. */
+/* ConfigUpdate (RFC 6940 6.5.4) and configuration sequences (6.3.2.1): a node seen with an older
+ * document is sent ours, a newer one is taken over. */
 #ifndef OVERLAY_CONFIG_UPDATE_H
 #define OVERLAY_CONFIG_UPDATE_H
 
 #include "overlay/base/instant.h"
 #include "overlay/wire/node_id.h"
 
-#define CONFIG_UPDATE_SEQUENCE 65535 /* of a ConfigUpdate, accepted by everybody; never a document's */
+#define CONFIG_UPDATE_SEQUENCE \
+	65535 /* of a ConfigUpdate, accepted by everybody; never a document's */
 
 struct peer;
 
@@ -17,8 +18,9 @@ void config_update_free(struct peer *p);
 /* Sends our document to `node`, unless that was done a moment ago. */
 void config_update_send(struct peer *p, struct now now, const struct node_id *node);
 
-/* A message of `node` carried `sequence`: sends ours when that is older. 0, or what a request gets as its
- * answer: ERR_CONFIG_TOO_OLD, ERR_CONFIG_TOO_NEW. */
-int config_update_compare(struct peer *p, struct now now, const struct node_id *node, uint16_t sequence);
+/* A message of `node` carried `sequence`: sends ours when that is older. 0, or what a request gets
+ * as its answer: ERR_CONFIG_TOO_OLD, ERR_CONFIG_TOO_NEW. */
+int config_update_compare(struct peer *p, struct now now, const struct node_id *node,
+			  uint16_t sequence);
 
 #endif

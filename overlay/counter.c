@@ -14,19 +14,20 @@ static const struct counter_row COUNTER_ROWS[] = {
 #define X(name, meaning) { #name, meaning, offsetof(struct counters, name) },
 	COUNTER_MAP(X)
 #undef X
-#define X(NAME, name, code)                                                                        \
-	{ "requests_in_" #name, "requests received",                                               \
+#define X(NAME, name, code)                          \
+	{ "requests_in_" #name, "requests received", \
 	  offsetof(struct counters, requests_in) + METHOD_##NAME * sizeof(uint64_t) },
-	METHOD_MAP(X)
+		METHOD_MAP(X)
 #undef X
-#define X(NAME, name, code)                                                                        \
-	{ "requests_out_" #name, "requests originated",                                            \
+#define X(NAME, name, code)                             \
+	{ "requests_out_" #name, "requests originated", \
 	  offsetof(struct counters, requests_out) + METHOD_##NAME * sizeof(uint64_t) },
-	METHOD_MAP(X)
+			METHOD_MAP(X)
 #undef X
-#define X(name, text, code)                                                                        \
-	{ "errors_" #name, text, offsetof(struct counters, errors) + ERR_INDEX_##name * sizeof(uint64_t) },
-	ERR_MAP(X)
+#define X(name, text, code)      \
+	{ "errors_" #name, text, \
+	  offsetof(struct counters, errors) + ERR_INDEX_##name * sizeof(uint64_t) },
+				ERR_MAP(X)
 #undef X
 };
 

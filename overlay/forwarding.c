@@ -14,7 +14,7 @@
 
 #define FORWARDING_ERRORS_PER_S 20 /* Errors answered for messages that are not passed on */
 #define FORWARDING_ERRORS_BURST 40
-#define FORWARDING_NODE_WIRE 18    /* bytes of a Node-ID in a list */
+#define FORWARDING_NODE_WIRE 18 /* bytes of a Node-ID in a list */
 
 struct forwarding {
 	/* A bucket of tokens, one an Error. */
@@ -54,8 +54,8 @@ struct forwarding_header forwarding_header_own(const struct peer *p, uint64_t tr
 	};
 }
 
-int forwarding_return_path(struct peer *p, const struct node_id *previous_hop, struct slice via_list,
-			   struct slice *destinations)
+int forwarding_return_path(struct peer *p, const struct node_id *previous_hop,
+			   struct slice via_list, struct slice *destinations)
 {
 	size_t room = via_list.len + FORWARDING_NODE_WIRE;
 	struct destination first = destination_of_node(previous_hop);
@@ -99,7 +99,8 @@ int forwarding_options_check(struct slice options, uint8_t flags)
 static bool forwarding_may_answer(struct peer *p, struct now now)
 {
 	struct forwarding *f = p->forwarding;
-	uint64_t gained = instant_since(now.mono, f->filled_at).us * FORWARDING_ERRORS_PER_S / 1000000;
+	uint64_t gained =
+		instant_since(now.mono, f->filled_at).us * FORWARDING_ERRORS_PER_S / 1000000;
 
 	if (gained > 0) {
 		f->tokens += gained;
@@ -121,14 +122,15 @@ static uint16_t forwarding_code(const struct forwarding_header *h, struct reader
 	return reader_u16(&rest);
 }
 
-void forwarding_refuse(struct peer *p, struct now now, struct link *l, const struct forwarding_header *h,
-		       struct reader rest, int err)
+void forwarding_refuse(struct peer *p, struct now now, struct link *l,
+		       const struct forwarding_header *h, struct reader rest, int err)
 {
 	uint16_t code = forwarding_code(h, rest);
 
 	counter_error(&p->counters, err);
 	log_debug(p->log, "forward.refused", "transaction=%016llx link=%llu reason=%s",
-		  (unsigned long long)h->transaction_id, (unsigned long long)l->id, error_name(err));
+		  (unsigned long long)h->transaction_id, (unsigned long long)l->id,
+		  error_name(err));
 	/* An Error is never answered with another. */
 	if (code == 0 || !message_code_is_request(code) || !forwarding_may_answer(p, now))
 		return;
@@ -140,13 +142,14 @@ static void forwarding_drop(struct peer *p, const struct passage *m, uint64_t *c
 	(*counter)++;
 	counter_error(&p->counters, err);
 	log_debug(p->log, "forward.dropped", "transaction=%016llx link=%llu reason=%s",
-		  (unsigned long long)m->h.transaction_id, (unsigned long long)m->from->id, error_name(err));
+		  (unsigned long long)m->h.transaction_id, (unsigned long long)m->from->id,
+		  error_name(err));
 }
 
 /* ---- Passing on ---- */
 
-/* A request that has been here before, while tables were changing, comes with our own Node-ID in its Via
- * List: what follows that entry is a loop, which the answer need not take. */
+/* A request that has been here before, while tables were changing, comes with our own Node-ID in
+ * its Via List: what follows that entry is a loop, which the answer need not take. */
 static bool forwarding_cut_loop(const struct peer *p, struct slice *via_list)
 {
 	struct reader r = reader_of(*via_list);
@@ -156,7 +159,8 @@ static bool forwarding_cut_loop(const struct peer *p, struct slice *via_list)
 		struct destination d;
 
 		destination_get(&r, &d);
-		if (r.err != 0 || d.type != DESTINATION_NODE || !node_id_equal(&d.id.node, &p->node_id))
+		if (r.err != 0 || d.type != DESTINATION_NODE ||
+		    !node_id_equal(&d.id.node, &p->node_id))
 			continue;
 		via_list->len -= left;
 		return true;
@@ -164,8 +168,8 @@ static bool forwarding_cut_loop(const struct peer *p, struct slice *via_list)
 	return false;
 }
 
-/* The Via List with the previous hop at its end. An answer is not routed back, so its list stays; of a later
- * fragment nobody knows which of the two it is, and an entry too many does no harm. */
+/* The Via List with the previous hop at its end. An answer is not routed back, so its list stays;
+ * of a later fragment nobody knows which of the two it is, and an entry too many does no harm. */
 static int forwarding_append_via(struct peer *p, struct passage *m)
 {
 	struct destination hop = destination_of_node(&m->from->node_id);
@@ -214,7 +218,8 @@ static void forwarding_pass(struct peer *p, struct now now, struct passage *m, s
 		char previous[NODE_ID_TEXT_SIZE];
 
 		log_debug(p->log, "forward.pass", "transaction=%016llx next=%s previous=%s ttl=%u",
-			  (unsigned long long)m->h.transaction_id, node_id_text(&hop->node_id, next),
+			  (unsigned long long)m->h.transaction_id,
+			  node_id_text(&hop->node_id, next),
 			  node_id_text(&m->from->node_id, previous), m->h.ttl);
 	}
 }
@@ -252,10 +257,11 @@ static struct link *forwarding_hop(struct peer *p, const struct node_id *target)
 	return link_of_node(p, &hop);
 }
 
-/* What the first entry of a Destination List means here (6.1). `rest` is what follows it; *err says why
- * there is no route: ERR_INVALID_MESSAGE is worth an answer, ERR_NO_ROUTE means silence. */
+/* What the first entry of a Destination List means here (6.1). `rest` is what follows it; *err says
+ * why there is no route: ERR_INVALID_MESSAGE is worth an answer, ERR_NO_ROUTE means silence. */
 static enum forwarding_way forwarding_entry(struct peer *p, const struct destination *first,
-					    struct slice rest, struct link **hop, bool *is_own, int *err)
+					    struct slice rest, struct link **hop, bool *is_own,
+					    int *err)
 {
 	struct resource_id resource;
 	struct node_id point;
@@ -271,7 +277,8 @@ static enum forwarding_way forwarding_entry(struct peer *p, const struct destina
 			return FORWARDING_LOCAL;
 		*hop = link_of_node(p, &first->id.node);
 		/* In our range but not ours, and not a client of ours: nobody has it (6.1.1). */
-		if (*hop == NULL && !p->topology.ops->is_responsible(p->topology.ctx, &first->id.node))
+		if (*hop == NULL &&
+		    !p->topology.ops->is_responsible(p->topology.ctx, &first->id.node))
 			*hop = forwarding_hop(p, &first->id.node);
 		return *hop == NULL ? FORWARDING_NONE : FORWARDING_LINK;
 	case DESTINATION_RESOURCE:
@@ -337,7 +344,8 @@ static bool forwarding_is_forbidden(const struct passage *m)
 	       m->code != method_request_code(METHOD_ATTACH);
 }
 
-static void forwarding_handle(struct peer *p, struct now now, struct passage *m, struct slice message)
+static void forwarding_handle(struct peer *p, struct now now, struct passage *m,
+			      struct slice message)
 {
 	struct destination first;
 	struct link *hop = NULL;
@@ -376,7 +384,8 @@ static void forwarding_handle(struct peer *p, struct now now, struct passage *m,
 }
 
 /* The fields of 6.3.2. 0, or why the message is discarded. */
-static int forwarding_check_header(const struct peer *p, const struct forwarding_header *h, size_t len)
+static int forwarding_check_header(const struct peer *p, const struct forwarding_header *h,
+				   size_t len)
 {
 	if (h->relo_token != RELO_TOKEN || h->version != RELOAD_VERSION || h->length != len ||
 	    (h->fragment & FRAGMENT_ALWAYS) == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Receipt and forwarding (RFC 6940 6.1): what is ours, what is passed on, what is refused. Nothing is
- * decoded beyond the forwarding header, nothing is copied. */
+/* Receipt and forwarding (RFC 6940 6.1): what is ours, what is passed on, what is refused. Nothing
+ * is decoded beyond the forwarding header, nothing is copied. */
 #ifndef OVERLAY_FORWARDING_H
 #define OVERLAY_FORWARDING_H
 
@@ -22,21 +22,24 @@ void forwarding_free(struct peer *p);
 /* A message from the link. */
 void forwarding_receive(struct peer *p, struct now now, struct link *l, struct slice message);
 
-/* Where a message of this node's own goes next. Takes entries that name this node off *destinations. */
+/* Where a message of this node's own goes next. Takes entries that name this node off
+ * *destinations. */
 enum forwarding_way forwarding_route(struct peer *p, struct slice *destinations, struct link **hop);
 
 /* The header of a message of this node's own; lists and length are the caller's to fill in. */
 struct forwarding_header forwarding_header_own(const struct peer *p, uint64_t transaction_id);
 
-/* The Destination List of an answer to a request that came from `previous_hop` with `via_list`: both in
- * reverse (6.1.2, 6.2.2). Encoded in the arena. ERR_MALFORMED, ERR_LIMIT. */
+/* The Destination List of an answer to a request that came from `previous_hop` with `via_list`:
+ * both in reverse (6.1.2, 6.2.2). Encoded in the arena. ERR_MALFORMED, ERR_LIMIT. */
 int MUST_CHECK forwarding_return_path(struct peer *p, const struct node_id *previous_hop,
 				      struct slice via_list, struct slice *destinations);
 
-/* Answers a request that is not passed on with an Error, when it is a request, its beginning is there
- * (`rest` stands behind the header) and not too many were answered lately. Counts and logs in any case. */
-void forwarding_refuse(struct peer *p, struct now now, struct link *l, const struct forwarding_header *h,
-		       struct reader rest, int err);
+/* Answers a request that is not passed on with an Error, when it is a request, its beginning is
+ * there
+ * (`rest` stands behind the header) and not too many were answered lately. Counts and logs in any
+ * case. */
+void forwarding_refuse(struct peer *p, struct now now, struct link *l,
+		       const struct forwarding_header *h, struct reader rest, int err);
 
 /* ERR_UNSUPPORTED_FORWARDING_OPTION when an option carries one of `flags`, as this node knows none;
  * ERR_MALFORMED. */

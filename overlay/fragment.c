@@ -17,11 +17,11 @@ struct fragment_range {
 
 /* A message being put together. */
 struct fragment_message {
-	uint64_t key[2]; /* link, transaction id */
+	uint64_t key[2];   /* link, transaction id */
 	struct instant at; /* its first fragment came */
 	uint8_t *body;     /* owned */
 	size_t room;
-	size_t total; /* 0: the last fragment has not come */
+	size_t total;                                      /* 0: the last fragment has not come */
 	struct fragment_range ranges[FRAGMENT_RANGES_MAX]; /* sorted, apart from each other */
 	size_t range_count;
 };
@@ -191,8 +191,9 @@ static struct fragment_message *fragment_find(struct peer *p, struct now now, li
 	m->at = now.mono;
 	map_put(t->messages, slice_of(m->key, sizeof(m->key)), m);
 	if (!timer_is_armed(&t->timer))
-		timer_arm(&p->timers, &t->timer, instant_add(now.mono, duration_s(FRAGMENT_LIFETIME_S)),
-			  fragment_sweep, t);
+		timer_arm(&p->timers, &t->timer,
+			  instant_add(now.mono, duration_s(FRAGMENT_LIFETIME_S)), fragment_sweep,
+			  t);
 	return m;
 }
 

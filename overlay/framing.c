@@ -12,11 +12,13 @@
 #include "overlay/reliability.h"
 #include "overlay/transport_state.h"
 
-#define FRAMING_KEEPALIVE_S 5    /* of silence, then something is sent that must be acknowledged */
-#define FRAMING_SUSPECT_RTOS 7   /* an RTO and three retransmissions that double (6.6.3.1): 1+2+4 */
+#define FRAMING_KEEPALIVE_S 5  /* of silence, then something is sent that must be acknowledged */
+#define FRAMING_SUSPECT_RTOS 7 /* an RTO and three retransmissions that double (6.6.3.1): 1+2+4 */
 #define FRAMING_SUSPECT_MIN_MS 2000
 #define FRAMING_SUSPECT_MAX_MS 5000
-#define FRAMING_DEAD_S 30        /* a stream that stays silent is kept so long (6.6.5) */
+#define FRAMING_LATE_MS 1000 /* a timer that comes so late says that this node itself stood still \
+			      */
+#define FRAMING_DEAD_S 30    /* a stream that stays silent is kept so long (6.6.5) */
 
 void framing_init(struct framing *f, struct instant now, bool is_datagram)
 {
@@ -82,8 +84,10 @@ static void framing_acks_flush(struct peer *p, struct link *l, struct framing_ac
 		return;
 	l->bytes_out += copy.len;
 	p->counters.bytes_out += copy.len;
-	peer_queue_effect(p, &(struct effect){
-				     .type = EFFECT_SEND, .link = l->id, .parts = { copy }, .part_count = 1 });
+	peer_queue_effect(p, &(struct effect){ .type = EFFECT_SEND,
+					       .link = l->id,
+					       .parts = { copy },
+					       .part_count = 1 });
 }
 
 static void framing_acknowledge(struct peer *p, struct link *l, uint32_t sequence,
@@ -102,7 +106,8 @@ static void framing_acknowledge(struct peer *p, struct link *l, uint32_t sequenc
 
 /* ---- Receiving ---- */
 
-static void framing_acknowledged(struct peer *p, struct now now, struct link *l, const struct frame *ack)
+static void framing_acknowledged(struct peer *p, struct now now, struct link *l,
+				 const struct frame *ack)
 {
 	struct framing *f = &l->framing;
 	uint32_t in_flight = f->next_sequence - f->acknowledged;
@@ -150,8 +155,9 @@ static void framing_refuse(struct peer *p, struct now now, struct link *l, int e
 	link_close(p, now, l, err);
 }
 
-/* A message beyond max-message-size: an Error as soon as its forwarding header is there, then the link is
- * closed; without an Error when the header alone is too large (6.6). False: more bytes are needed. */
+/* A message beyond max-message-size: an Error as soon as its forwarding header is there, then the
+ * link is closed; without an Error when the header alone is too large (6.6). False: more bytes are
+ * needed. */
 static bool framing_oversized(struct peer *p, struct now now, struct link *l, struct slice bytes)
 {
 	struct reader r = reader_of(bytes);
@@ -179,7 +185,8 @@ static void framing_keep(struct framing *f, struct slice bytes)
 	f->partial_len += bytes.len;
 }
 
-/* Bytes still missing from the frame that has begun: as many as its header asks for, or of the header. */
+/* Bytes still missing from the frame that has begun: as many as its header asks for, or of the
+ * header. */
 static size_t framing_missing(const struct framing *f, size_t max_message)
 {
 	struct reader r = reader_of(slice_of(f->partial, f->partial_len));
@@ -380,8 +387,9 @@ static struct instant framing_suspect_at(const struct framing *f)
 
 static struct instant framing_keepalive_at(const struct framing *f)
 {
-	struct instant from = instant_before(f->last_received, f->keepalive_sent) ? f->keepalive_sent
-										    : f->last_received;
+	struct instant from = instant_before(f->last_received, f->keepalive_sent)
+				      ? f->keepalive_sent
+				      : f->last_received;
 
 	return instant_add(from, duration_s(FRAMING_KEEPALIVE_S));
 }
@@ -416,7 +424,12 @@ void framing_expire(struct peer *p, struct now now, struct link *l)
 	if (f->reliability != NULL) {
 		reliability_expire(p, now, l);
 	} else if (framing_unacknowledged(f) > 0) {
-		if (instant_due(instant_add(f->waiting_since, duration_s(FRAMING_DEAD_S)), now.mono))
+		/* What came meanwhile has not been read yet: the other end gets its time again. */
+		if (l->state != LINK_SUSPECT &&
+		    instant_since(now.mono, framing_suspect_at(f)).us > FRAMING_LATE_MS * 1000)
+			f->waiting_since = now.mono;
+		if (instant_due(instant_add(f->waiting_since, duration_s(FRAMING_DEAD_S)),
+				now.mono))
 			link_close(p, now, l, ERR_LINK);
 		else if (instant_due(framing_suspect_at(f), now.mono))
 			link_suspect(p, now, l);

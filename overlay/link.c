@@ -11,11 +11,11 @@
 #include "overlay/peer_state.h"
 #include "overlay/transport_state.h"
 
-#define LINK_OPEN_TIMEOUT_MS 5000    /* connection and handshake */
-#define LINK_UNUSED_TIMEOUT_S 60     /* of a bootstrap link that was never attached */
-#define LINK_SUPERSEDED_MS 1000      /* the end that decides closes the older link after this */
-#define LINK_SUPERSEDED_OTHER_S 10   /* the other end, should the first not have done it */
-#define LINK_SIMULTANEOUS_S 5        /* links younger than this may have crossed */
+#define LINK_OPEN_TIMEOUT_MS 5000  /* connection and handshake */
+#define LINK_UNUSED_TIMEOUT_S 60   /* of a bootstrap link that was never attached */
+#define LINK_SUPERSEDED_MS 1000    /* the end that decides closes the older link after this */
+#define LINK_SUPERSEDED_OTHER_S 10 /* the other end, should the first not have done it */
+#define LINK_SIMULTANEOUS_S 5      /* links younger than this may have crossed */
 
 struct link_table {
 	struct map *by_id;   /* link_id -> struct link, owned */
@@ -132,8 +132,8 @@ static struct link *link_add(struct peer *p, struct now now, const struct addres
 }
 
 struct link *link_open(struct peer *p, struct now now, const struct address *address,
-		       enum overlay_link_type type, enum link_purpose purpose, link_opened_fn *opened,
-		       void *ctx)
+		       enum overlay_link_type type, enum link_purpose purpose,
+		       link_opened_fn *opened, void *ctx)
 {
 	struct link *l = link_add(p, now, address, type, purpose);
 	char text[ADDRESS_TEXT_SIZE];
@@ -230,7 +230,8 @@ void link_close(struct peer *p, struct now now, struct link *l, int reason)
 		return;
 	log_debug(p->log, "link.close", "link=%llu node=%s reason=%s", (unsigned long long)l->id,
 		  node_id_text(&l->node_id, node), error_name(reason));
-	peer_queue_effect(p, &(struct effect){ .type = EFFECT_LINK_CLOSE, .link = l->id, .reason = reason });
+	peer_queue_effect(
+		p, &(struct effect){ .type = EFFECT_LINK_CLOSE, .link = l->id, .reason = reason });
 	link_remove(p, now, l, reason);
 }
 
@@ -241,14 +242,15 @@ void peer_link_down(struct peer *p, struct now now, link_id link, int reason)
 
 	if (l == NULL)
 		return;
-	log_info(p->log, "link.down", "link=%llu node=%s state=%s reason=%s", (unsigned long long)link,
-		 node_id_text(&l->node_id, node), link_state_name(l->state), error_name(reason));
+	log_info(p->log, "link.down", "link=%llu node=%s state=%s reason=%s",
+		 (unsigned long long)link, node_id_text(&l->node_id, node),
+		 link_state_name(l->state), error_name(reason));
 	link_remove(p, now, l, reason == 0 ? ERR_LINK : reason);
 	transport_run_local(p, now);
 }
 
-/* The end with the larger Node-ID decides which of two links stays, so that both cannot close each other's;
- * the other end follows, and sweeps up late. */
+/* The end with the larger Node-ID decides which of two links stays, so that both cannot close each
+ * other's; the other end follows, and sweeps up late. */
 static void link_supersede(struct peer *p, struct now now, struct link *old, struct link *fresh)
 {
 	bool decides = node_id_compare(&p->node_id, &fresh->node_id) > 0;
@@ -259,7 +261,7 @@ static void link_supersede(struct peer *p, struct now now, struct link *old, str
 	struct link *loser = keep_old ? fresh : old;
 
 	loser->close_at = instant_add(now.mono, decides ? duration_ms(LINK_SUPERSEDED_MS)
-						        : duration_s(LINK_SUPERSEDED_OTHER_S));
+							: duration_s(LINK_SUPERSEDED_OTHER_S));
 	link_wake(p, loser, loser->close_at);
 	if (keep_old) {
 		fresh->state = old->state;
@@ -298,7 +300,8 @@ static void link_came_up(struct peer *p, struct now now, struct link *l)
 }
 
 /* 0, or why the other end's certificate is refused. */
-static int link_identify(struct peer *p, struct now now, struct slice certificate, struct identity *out)
+static int link_identify(struct peer *p, struct now now, struct slice certificate,
+			 struct identity *out)
 {
 	int err = p->security.ops->identify(p->security.ctx, now.wall, certificate, out);
 
@@ -313,14 +316,14 @@ static int link_identify(struct peer *p, struct now now, struct slice certificat
 	return err;
 }
 
-static void link_refused(struct peer *p, const struct address *remote, int err)
+void peer_link_refused(struct peer *p, const struct address *remote, int reason)
 {
 	char text[ADDRESS_TEXT_SIZE];
 
 	p->counters.links_refused++;
-	counter_error(&p->counters, err);
+	counter_error(&p->counters, reason);
 	log_info(p->log, "link.refused", "address=%s reason=%s", address_text(remote, text),
-		 error_name(err));
+		 error_name(reason));
 }
 
 link_id peer_link_accept(struct peer *p, struct now now, enum link_purpose purpose,
@@ -339,7 +342,7 @@ link_id peer_link_accept(struct peer *p, struct now now, enum link_purpose purpo
 	if (err == 0 && l == NULL)
 		err = ERR_LIMIT;
 	if (err != 0) {
-		link_refused(p, remote, err);
+		peer_link_refused(p, remote, err);
 		return 0;
 	}
 	l->identity = identity;
@@ -360,7 +363,7 @@ void peer_link_up(struct peer *p, struct now now, link_id link, struct slice cer
 		return;
 	err = link_identify(p, now, certificate, &l->identity);
 	if (err != 0) {
-		link_refused(p, &l->address, err);
+		peer_link_refused(p, &l->address, err);
 		link_close(p, now, l, err);
 		return;
 	}
@@ -375,6 +378,8 @@ void peer_link_up(struct peer *p, struct now now, link_id link, struct slice cer
 void link_attach(struct peer *p, struct now now, struct link *l, const struct node_id *node,
 		 bool send_update)
 {
+	struct link *routed;
+
 	if (!node_id_equal(&l->node_id, node) && link_of_node(p, &l->node_id) == l) {
 		/* Several Node-IDs in the certificate: now it is known which one is meant. */
 		map_remove(p->links->by_node, link_node_key(&l->node_id));
@@ -386,7 +391,13 @@ void link_attach(struct peer *p, struct now now, struct link *l, const struct no
 	l->state = LINK_ATTACHED;
 	l->is_bootstrap = false;
 	l->last_used = now.mono;
-	l->is_announced = true;
+	/* Of two links to the node the one that messages take stands for both. */
+	routed = link_of_node(p, node);
+	if (routed != NULL) {
+		routed->state = LINK_ATTACHED;
+		routed->is_bootstrap = false;
+		routed->is_announced = true;
+	}
 	p->topology.ops->link_up(p->topology.ctx, now, node, send_update);
 }
 
@@ -468,8 +479,9 @@ static void link_due(void *ctx, struct now now)
 			link_close(p, now, l, ERR_LINK);
 	} else if (instant_due(l->close_at, now.mono)) {
 		link_close(p, now, l, ERR_DUPLICATE);
-	} else if (is_unused && instant_due(instant_add(l->last_used, duration_s(LINK_UNUSED_TIMEOUT_S)),
-					    now.mono)) {
+	} else if (is_unused &&
+		   instant_due(instant_add(l->last_used, duration_s(LINK_UNUSED_TIMEOUT_S)),
+			       now.mono)) {
 		link_close(p, now, l, 0);
 	} else if (l->purpose == LINK_OVERLAY) {
 		framing_expire(p, now, l);
@@ -487,10 +499,11 @@ void link_close_bad(struct peer *p, struct now now)
 		bool is_bad = false;
 
 		for (size_t i = 0; i < p->configuration.bad_node_count; i++)
-			is_bad |= identity_has_node_id(&l->identity, &p->configuration.bad_nodes[i]);
+			is_bad |=
+				identity_has_node_id(&l->identity, &p->configuration.bad_nodes[i]);
 		if (!is_bad)
 			continue;
-		link_refused(p, &l->address, ERR_BAD_NODE);
+		peer_link_refused(p, &l->address, ERR_BAD_NODE);
 		link_close(p, now, l, ERR_BAD_NODE);
 		cursor = 0; /* closing may have opened others */
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The Connection Table from inside. Everything that happens to a link passes here, so that the topology
- * plug-in, the Message Transport, Attach and bootstrap learn of it in one order. */
+/* The Connection Table from inside. Everything that happens to a link passes here, so that the
+ * topology plug-in, the Message Transport, Attach and bootstrap learn of it in one order. */
 #ifndef OVERLAY_LINK_TABLE_H
 #define OVERLAY_LINK_TABLE_H
 
@@ -22,14 +22,15 @@ struct link {
 	enum link_purpose purpose;
 	enum overlay_link_type type;
 	struct address address;
-	struct address listens_at; /* where the other end accepts links; ADDRESS_NONE: it has not said */
+	struct address
+		listens_at; /* where the other end accepts links; ADDRESS_NONE: it has not said */
 	struct identity identity; /* of the other end's certificate */
 	struct node_id node_id;   /* the Node-ID it uses: Attach tells among several */
 	bool outgoing;
-	bool is_client;     /* no Join or Update came from it */
-	bool is_announced;  /* the topology plug-in knows of it */
-	bool is_gone;       /* closed; memory kept until the effects are drained */
-	bool is_bootstrap;  /* opened to bootstrap: closed when unused */
+	bool is_client;    /* no Join or Update came from it */
+	bool is_announced; /* the topology plug-in knows of it */
+	bool is_gone;      /* closed; memory kept until the effects are drained */
+	bool is_bootstrap; /* opened to bootstrap: closed when unused */
 	struct instant since;
 	struct instant last_used; /* a message passed, keepalives not counted */
 	struct instant close_at;  /* superseded by another link to the same node; never: not */
@@ -48,8 +49,8 @@ void link_table_sweep(struct peer *p);
 
 /* Asks for a link. NULL: the table is full. */
 struct link *link_open(struct peer *p, struct now now, const struct address *address,
-		       enum overlay_link_type type, enum link_purpose purpose, link_opened_fn *opened,
-		       void *ctx);
+		       enum overlay_link_type type, enum link_purpose purpose,
+		       link_opened_fn *opened, void *ctx);
 
 /* NULL when there is none. */
 struct link *link_of_id(const struct peer *p, link_id id);
@@ -78,7 +79,8 @@ void link_close_bad(struct peer *p, struct now now);
 void link_suspect(struct peer *p, struct now now, struct link *l);
 void link_recover(struct peer *p, struct now now, struct link *l);
 
-/* Takes an application link, just up, out of the table without closing it: it is the driver's now. */
+/* Takes an application link, just up, out of the table without closing it: it is the driver's now.
+ */
 void link_release(struct peer *p, struct link *l);
 
 /* The link's timer will fire at `at` or before. */

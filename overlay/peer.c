@@ -24,7 +24,8 @@
 
 /* ---- Ports that nobody has set yet: a node that knows nobody and stores nothing. ---- */
 
-static void null_join(void *ctx, struct now now, link_id bootstrap, const struct node_id *bootstrap_id)
+static void null_join(void *ctx, struct now now, link_id bootstrap,
+		      const struct node_id *bootstrap_id)
 {
 	(void)ctx;
 	(void)now;
@@ -112,8 +113,9 @@ static const struct topology_ops NULL_TOPOLOGY = {
 	.view = null_view,
 };
 
-static void null_hand_over(void *ctx, struct now now, const struct node_id *to, const struct node_id *after,
-			   const struct node_id *upto, storage_done_fn *done, void *done_ctx)
+static void null_hand_over(void *ctx, struct now now, const struct node_id *to,
+			   const struct node_id *after, const struct node_id *upto,
+			   storage_done_fn *done, void *done_ctx)
 {
 	(void)ctx;
 	(void)to;
@@ -286,7 +288,8 @@ void peer_set_state(struct peer *p, struct now now, enum peer_state state)
 	/* On the way out only one thing is left to come. */
 	if (p->state == PEER_LEAVING && state != PEER_LEFT)
 		return;
-	log_info(p->log, "peer.state", "from=%s to=%s", peer_state_name(p->state), peer_state_name(state));
+	log_info(p->log, "peer.state", "from=%s to=%s", peer_state_name(p->state),
+		 peer_state_name(state));
 	p->state = state;
 	if (state == PEER_LEFT) {
 		timer_disarm(&p->timers, &p->leave_timer);
@@ -331,8 +334,8 @@ void peer_leave(struct peer *p, struct now now)
 		peer_set_state(p, now, PEER_LEFT);
 		return;
 	}
-	timer_arm(&p->timers, &p->leave_timer, instant_add(now.mono, duration_s(PEER_LEAVE_TIMEOUT_S)),
-		  peer_leave_timed_out, p);
+	timer_arm(&p->timers, &p->leave_timer,
+		  instant_add(now.mono, duration_s(PEER_LEAVE_TIMEOUT_S)), peer_leave_timed_out, p);
 	p->topology.ops->leave(p->topology.ctx, now);
 	transport_run_local(p, now);
 }

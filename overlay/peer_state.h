@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a peer is made of. For the core's own files only; everybody else uses peer.h. Each part is known to
- * its own file alone. */
+/* What a peer is made of. For the core's own files only; everybody else uses peer.h. Each part is
+ * known to its own file alone. */
 #ifndef OVERLAY_PEER_STATE_H
 #define OVERLAY_PEER_STATE_H
 
@@ -39,7 +39,7 @@ struct peer {
 	bool first;
 	enum peer_state state;
 	struct instant started;
-	uint64_t last_storage_time; /* ms */
+	uint64_t last_storage_time;           /* ms */
 	struct resource_call *resource_calls; /* owned by resource.c */
 	size_t links_max;
 	size_t datagram_mtu; /* bytes */
@@ -49,13 +49,13 @@ struct peer {
 	size_t app_candidate_count;
 	struct timer leave_timer;
 
-	struct link_table *links;              /* link_table.h */
-	struct fragment_table *fragments;      /* fragment.h */
-	struct forwarding *forwarding;         /* forwarding.h */
-	struct transport *transport;           /* transport_state.h */
-	struct attach_table *attaches;         /* attach_table.h */
-	struct bootstrap *bootstrap;           /* bootstrap.h */
-	struct config_update *config_update;   /* config_update.h */
+	struct link_table *links;            /* link_table.h */
+	struct fragment_table *fragments;    /* fragment.h */
+	struct forwarding *forwarding;       /* forwarding.h */
+	struct transport *transport;         /* transport_state.h */
+	struct attach_table *attaches;       /* attach_table.h */
+	struct bootstrap *bootstrap;         /* bootstrap.h */
+	struct config_update *config_update; /* config_update.h */
 };
 
 /* "joining"; for logs. */

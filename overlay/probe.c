@@ -5,7 +5,7 @@
 #include "overlay/peer_state.h"
 #include "overlay/wire/body_misc.h"
 
-#define PROBE_ANSWER_ROOM 2048    /* bytes; each byte of a ProbeReq is answered by six */
+#define PROBE_ANSWER_ROOM 2048       /* bytes; each byte of a ProbeReq is answered by six */
 #define PROBE_WHOLE_RING 1000000000u /* parts per 10^9 */
 #define PROBE_ADDRESSES 4
 

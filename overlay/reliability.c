@@ -8,13 +8,13 @@
 #include "overlay/link_table.h"
 #include "overlay/peer_state.h"
 
-#define RELIABILITY_SENT 256        /* transmissions remembered; a power of two */
-#define RELIABILITY_WINDOW_FIRST 4  /* messages (RFC 5405 3.1.1, RFC 3390) */
+#define RELIABILITY_SENT 256       /* transmissions remembered; a power of two */
+#define RELIABILITY_WINDOW_FIRST 4 /* messages (RFC 5405 3.1.1, RFC 3390) */
 #define RELIABILITY_WINDOW_MAX 64
-#define RELIABILITY_REORDERING 3    /* a frame is lost when the third one after it is acknowledged */
-#define RELIABILITY_SUSPECT_AT 4    /* the third retransmission (6.6.3.1) */
-/* The timeout doubles up to here: frames that were in flight together expire one by one, and without a
- * bound a dead link would be noticed after minutes. */
+#define RELIABILITY_REORDERING 3 /* a frame is lost when the third one after it is acknowledged */
+#define RELIABILITY_SUSPECT_AT 4 /* the third retransmission (6.6.3.1) */
+/* The timeout doubles up to here: frames that were in flight together expire one by one, and
+ * without a bound a dead link would be noticed after minutes. */
 #define RELIABILITY_TIMEOUT_MAX_MS 4000
 
 enum entry_state { ENTRY_FREE, ENTRY_QUEUED, ENTRY_IN_FLIGHT };
@@ -45,10 +45,10 @@ struct reliability {
 	size_t bytes;
 	size_t in_flight;
 	size_t window;
-	size_t threshold;   /* slow start below, additive increase above */
-	size_t credit;      /* acks counted towards the next increase */
-	unsigned backoff;   /* doublings of the timeout */
-	uint32_t recover;   /* losses of earlier frames belong to the same congestion event */
+	size_t threshold; /* slow start below, additive increase above */
+	size_t credit;    /* acks counted towards the next increase */
+	unsigned backoff; /* doublings of the timeout */
+	uint32_t recover; /* losses of earlier frames belong to the same congestion event */
 	struct instant last_ack;
 	struct transmission sent[RELIABILITY_SENT];
 };
@@ -113,13 +113,15 @@ static void reliability_transmit(struct peer *p, struct now now, struct link *l,
 	frame_data_header_put(&w, sequence, e->len);
 	if (w.err != 0)
 		return; /* no memory for it in this turn: as if it had been lost */
-	peer_queue_effect(p, &(struct effect){ .type = EFFECT_SEND,
-					       .link = l->id,
-					       .parts = { writer_slice(&w), slice_of(e->message, e->len) },
-					       .part_count = 2 });
+	peer_queue_effect(
+		p, &(struct effect){ .type = EFFECT_SEND,
+				     .link = l->id,
+				     .parts = { writer_slice(&w), slice_of(e->message, e->len) },
+				     .part_count = 2 });
 	l->bytes_out += FRAME_DATA_HEADER + e->len;
 	p->counters.bytes_out += FRAME_DATA_HEADER + e->len;
-	if (e->transmissions >= RELIABILITY_SUSPECT_AT && !instant_before(e->first_sent_at, r->last_ack))
+	if (e->transmissions >= RELIABILITY_SUSPECT_AT &&
+	    !instant_before(e->first_sent_at, r->last_ack))
 		link_suspect(p, now, l);
 }
 
@@ -146,8 +148,8 @@ static struct entry *reliability_queue(struct reliability *r, size_t len)
 	return e;
 }
 
-int reliability_send(struct peer *p, struct now now, struct link *l, const struct forwarding_header *h,
-		     struct slice tail)
+int reliability_send(struct peer *p, struct now now, struct link *l,
+		     const struct forwarding_header *h, struct slice tail)
 {
 	size_t len = forwarding_header_size(h) + tail.len;
 	struct entry *e = reliability_queue(l->framing.reliability, len);
@@ -215,7 +217,8 @@ static void reliability_grow(struct reliability *r, size_t acknowledged)
 	}
 }
 
-/* Frames well before `highest` will not be acknowledged any more: halve the window, once per window. */
+/* Frames well before `highest` will not be acknowledged any more: halve the window, once per
+ * window. */
 static void reliability_find_losses(struct reliability *r, uint32_t highest, uint32_t next_sequence)
 {
 	for (uint64_t n = r->first; n != r->next; n++) {
@@ -233,7 +236,8 @@ static void reliability_find_losses(struct reliability *r, uint32_t highest, uin
 	}
 }
 
-void reliability_acknowledge(struct peer *p, struct now now, struct link *l, const struct frame *ack)
+void reliability_acknowledge(struct peer *p, struct now now, struct link *l,
+			     const struct frame *ack)
 {
 	struct reliability *r = l->framing.reliability;
 	struct transmission *t = &r->sent[ack->sequence % RELIABILITY_SENT];
@@ -292,14 +296,16 @@ void reliability_expire(struct peer *p, struct now now, struct link *l)
 	for (uint64_t n = r->first; n != r->next; n++) {
 		struct entry *e = reliability_entry(r, n);
 
-		if (e->state != ENTRY_IN_FLIGHT || !instant_due(instant_add(e->sent_at, timeout), now.mono))
+		if (e->state != ENTRY_IN_FLIGHT ||
+		    !instant_due(instant_add(e->sent_at, timeout), now.mono))
 			continue;
 		if (e->transmissions >= RELIABILITY_TRANSMISSIONS) {
 			link_close(p, now, l, ERR_LINK);
 			return;
 		}
 		reliability_lost(r, e);
-		/* Frames that were in flight together are one event, even when they expire one by one. */
+		/* Frames that were in flight together are one event, even when they expire one by
+		 * one. */
 		is_event |= !sequence_before(e->sequence, r->recover);
 		is_due = true;
 	}

@@ -29,7 +29,7 @@ struct outstanding {
 	unsigned transmissions_max;
 	bool is_local;
 	bool was_rerouted;
-	int last_err; /* an Error that did not end it */
+	int last_err;              /* an Error that did not end it */
 	struct destination target; /* the last destination; borrowed from bytes */
 	uint8_t *bytes;            /* owned: destinations, then contents and security block */
 	size_t destinations_len;
@@ -96,7 +96,8 @@ static void outstanding_finish(struct outstanding *o, struct now now, struct res
 	response->round_trip = instant_since(now.mono, o->started);
 	if (response->err != 0) {
 		counter_error(&p->counters, response->err);
-		log_debug(p->log, "request.failed", "transaction=%016llx method=%s reason=%s transmissions=%u",
+		log_debug(p->log, "request.failed",
+			  "transaction=%016llx method=%s reason=%s transmissions=%u",
 			  (unsigned long long)o->transaction_id, method_name(o->method),
 			  error_name(response->err), o->transmissions);
 	}
@@ -119,7 +120,8 @@ static void outstanding_due(void *ctx, struct now now);
 static void outstanding_arm(struct outstanding *o, struct now now)
 {
 	timer_arm(&o->peer->timers, &o->timer,
-		  instant_add(now.mono, duration_ms(o->peer->configuration.overlay_reliability_timer_ms)),
+		  instant_add(now.mono,
+			      duration_ms(o->peer->configuration.overlay_reliability_timer_ms)),
 		  outstanding_due, o);
 }
 
@@ -200,8 +202,8 @@ void transport_link_lost(struct peer *p, struct now now, link_id link)
 	}
 }
 
-/* Whether `code` is that of an Error which only a node on the way can have sent: no other answer is taken
- * from anybody but the destination (6.3.4). */
+/* Whether `code` is that of an Error which only a node on the way can have sent: no other answer is
+ * taken from anybody but the destination (6.3.4). */
 static bool transport_is_transit_error(uint16_t code)
 {
 	return code == error_reload_code(ERR_TTL_EXCEEDED) ||
@@ -215,8 +217,9 @@ static void transport_encode_destinations(const struct request *request, struct 
 		destination_put(w, &request->destinations[i]);
 }
 
-static struct outstanding *outstanding_new(struct peer *p, struct now now, const struct request *request,
-					   struct slice destinations, struct slice tail)
+static struct outstanding *outstanding_new(struct peer *p, struct now now,
+					   const struct request *request, struct slice destinations,
+					   struct slice tail)
 {
 	struct outstanding *o = memory_alloc(sizeof(*o));
 	struct destination_list list;
@@ -228,8 +231,8 @@ static struct outstanding *outstanding_new(struct peer *p, struct now now, const
 	o->started = now.mono;
 	o->forced = request->link;
 	o->transmissions = 1;
-	o->transmissions_max =
-		request->transmissions_max == 0 ? TRANSPORT_TRANSMISSIONS : request->transmissions_max;
+	o->transmissions_max = request->transmissions_max == 0 ? TRANSPORT_TRANSMISSIONS
+							       : request->transmissions_max;
 	o->destinations_len = destinations.len;
 	o->tail_len = tail.len;
 	o->bytes = memory_alloc(destinations.len + tail.len);
@@ -275,8 +278,9 @@ static void transport_start_local(struct peer *p, struct now now, const struct r
 	certificates[0] = own;
 	for (size_t i = 0; i < request->certificate_count; i++)
 		certificates[i + 1] = request->certificates[i];
-	transport_queue_local(p, now, id, false, 0,
-			      parcel_new(request->body, certificates, request->certificate_count + 1));
+	transport_queue_local(
+		p, now, id, false, 0,
+		parcel_new(request->body, certificates, request->certificate_count + 1));
 	free(certificates);
 }
 
@@ -298,7 +302,8 @@ static int transport_start_remote(struct peer *p, struct now now, const struct r
 	o = outstanding_new(p, now, request, destinations, tail);
 	transport_start(p, now, o, id);
 	err = outstanding_route(o, &shortened, &hop) == FORWARDING_LINK
-		      ? outstanding_transmit(o, now, shortened, hop) : ERR_NO_ROUTE;
+		      ? outstanding_transmit(o, now, shortened, hop)
+		      : ERR_NO_ROUTE;
 	/* A full queue is a loss like any other: the timer sends again. */
 	if (err == 0 || err == ERR_LIMIT)
 		return 0;
@@ -355,8 +360,9 @@ int transport_request_node(struct peer *p, struct now now, enum method method, s
 	return transport_request(p, now, &request, NULL);
 }
 
-int transport_request_resource(struct peer *p, struct now now, enum method method, struct slice body,
-			       const struct resource_id *to, response_fn *done, void *ctx)
+int transport_request_resource(struct peer *p, struct now now, enum method method,
+			       struct slice body, const struct resource_id *to, response_fn *done,
+			       void *ctx)
 {
 	struct destination d = destination_of_resource(to);
 	struct request request = { .method = method,
@@ -371,7 +377,8 @@ int transport_request_resource(struct peer *p, struct now now, enum method metho
 
 void transport_cancel(struct peer *p, uint64_t transaction_id)
 {
-	struct outstanding *o = map_remove(p->transport->outstanding, outstanding_key(&transaction_id));
+	struct outstanding *o =
+		map_remove(p->transport->outstanding, outstanding_key(&transaction_id));
 
 	if (o != NULL)
 		outstanding_free(o);
@@ -399,7 +406,8 @@ static bool outstanding_accepts(const struct outstanding *o, const struct node_i
 	}
 }
 
-static void transport_answer_dropped(struct peer *p, const struct message *m, uint64_t *counter, int err)
+static void transport_answer_dropped(struct peer *p, const struct message *m, uint64_t *counter,
+				     int err)
 {
 	(*counter)++;
 	counter_error(&p->counters, err);
@@ -433,7 +441,8 @@ static int transport_answer_read(const struct outstanding *o, const struct messa
 	return 0;
 }
 
-/* Our configurations differ: the update goes where it is missing, and the request is sent again soon. */
+/* Our configurations differ: the update goes where it is missing, and the request is sent again
+ * soon. */
 static bool outstanding_waits_for_configuration(struct outstanding *o, struct now now,
 						const struct response *response)
 {
@@ -447,7 +456,8 @@ static bool outstanding_waits_for_configuration(struct outstanding *o, struct no
 		return false;
 	o->last_err = response->err;
 	timer_arm(&p->timers, &o->timer,
-		  instant_add(now.mono, duration_ms(TRANSPORT_CONFIG_RETRY_MS)), outstanding_due, o);
+		  instant_add(now.mono, duration_ms(TRANSPORT_CONFIG_RETRY_MS)), outstanding_due,
+		  o);
 	return true;
 }
 
@@ -517,15 +527,16 @@ static void transport_local_due(void *ctx, struct now now)
 	transport_run_local(ctx, now);
 }
 
-void transport_queue_local(struct peer *p, struct now now, uint64_t transaction_id, bool is_answer, int err,
-			   struct parcel parcel)
+void transport_queue_local(struct peer *p, struct now now, uint64_t transaction_id, bool is_answer,
+			   int err, struct parcel parcel)
 {
 	struct transport *t = p->transport;
 	struct local_message *m = memory_alloc(sizeof(*m));
 
-	*m = (struct local_message){
-		.transaction_id = transaction_id, .is_answer = is_answer, .err = err, .parcel = parcel
-	};
+	*m = (struct local_message){ .transaction_id = transaction_id,
+				     .is_answer = is_answer,
+				     .err = err,
+				     .parcel = parcel };
 	*t->local_last = m;
 	t->local_last = &m->next;
 	/* In case this is not called from within an input. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Message Transport: the requests of other nodes, each handed to its handler once, and their answers, kept
- * for repeats. */
+/* Message Transport: the requests of other nodes, each handed to its handler once, and their
+ * answers, kept for repeats. */
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
@@ -23,10 +23,10 @@ struct inbound {
 	link_id link; /* the latest copy came this way */
 	struct node_id previous_hop;
 	uint32_t max_response_length;
-	uint8_t *path;    /* owned: Via List, then options to be copied */
+	uint8_t *path; /* owned: Via List, then options to be copied */
 	size_t via_len;
 	size_t options_len;
-	uint8_t *answer;  /* owned: contents and security block; NULL: not answered yet */
+	uint8_t *answer; /* owned: contents and security block; NULL: not answered yet */
 	size_t answer_len;
 };
 
@@ -57,7 +57,8 @@ static void inbound_remove(struct peer *p, struct inbound *in)
 	free(in);
 }
 
-/* The oldest request that is remembered, or NULL: all live equally long, so they expire in order. */
+/* The oldest request that is remembered, or NULL: all live equally long, so they expire in order.
+ */
 static struct inbound *inbound_oldest(const struct peer *p)
 {
 	size_t cursor = 0;
@@ -90,7 +91,8 @@ static void inbound_keep_limits(struct peer *p)
 {
 	struct transport *t = p->transport;
 
-	while (map_count(t->inbound) > TRANSPORT_INBOUND_MAX || t->inbound_bytes > TRANSPORT_INBOUND_BYTES)
+	while (map_count(t->inbound) > TRANSPORT_INBOUND_MAX ||
+	       t->inbound_bytes > TRANSPORT_INBOUND_BYTES)
 		inbound_remove(p, inbound_oldest(p));
 }
 
@@ -152,7 +154,8 @@ static void inbound_take_path(struct peer *p, struct inbound *in, const struct l
 
 /* ---- Answers ---- */
 
-/* Methods whose handling changes nothing: a repeat is simply handled again (6.2.1), so nothing is kept. */
+/* Methods whose handling changes nothing: a repeat is simply handled again (6.2.1), so nothing is
+ * kept. */
 static bool inbound_is_idempotent(enum method method)
 {
 	switch (method) {
@@ -170,7 +173,8 @@ static bool inbound_is_idempotent(enum method method)
 }
 
 /* The link an answer leaves by: the one its request came over while it is there. */
-static struct link *inbound_return_link(struct peer *p, link_id link, const struct node_id *previous_hop,
+static struct link *inbound_return_link(struct peer *p, link_id link,
+					const struct node_id *previous_hop,
 					struct slice *destinations)
 {
 	struct link *l = link_of_id(p, link);
@@ -200,16 +204,20 @@ static int inbound_send(struct peer *p, struct now now, struct inbound *in, stru
 
 static size_t inbound_answer_size(const struct inbound *in, size_t tail_len)
 {
-	return FORWARDING_HEADER_FIXED + in->via_len + in->options_len + NODE_ID_LENGTH + 2 + tail_len;
+	return FORWARDING_HEADER_FIXED + in->via_len + in->options_len + NODE_ID_LENGTH + 2 +
+	       tail_len;
 }
 
-/* Signs, sends and keeps. ERR_RESPONSE_TOO_LARGE: the requester or the overlay does not want so much. */
+/* Signs, sends and keeps. ERR_RESPONSE_TOO_LARGE: the requester or the overlay does not want so
+ * much. */
 static int inbound_answer(struct peer *p, struct now now, struct inbound *in, uint16_t code,
-			  struct slice body, const struct slice *certificates, size_t certificate_count)
+			  struct slice body, const struct slice *certificates,
+			  size_t certificate_count)
 {
 	struct slice tail;
 	size_t size;
-	int err = transport_seal(p, in->transaction_id, code, body, certificates, certificate_count, &tail);
+	int err = transport_seal(p, in->transaction_id, code, body, certificates, certificate_count,
+				 &tail);
 
 	if (err != 0)
 		return err;
@@ -235,7 +243,8 @@ static int inbound_answer(struct peer *p, struct now now, struct inbound *in, ui
 	return 0;
 }
 
-void transport_answer_error(struct peer *p, struct now now, uint64_t handle, int err, struct slice info)
+void transport_answer_error(struct peer *p, struct now now, uint64_t handle, int err,
+			    struct slice info)
 {
 	struct inbound *in = inbound_find_handle(p, handle);
 	uint64_t transaction_id;
@@ -294,8 +303,8 @@ void transport_answer(struct peer *p, struct now now, uint64_t handle, struct sl
 		transport_answer_error(p, now, handle, err, SLICE_EMPTY);
 }
 
-void transport_refuse(struct peer *p, struct now now, struct link *l, const struct forwarding_header *h,
-		      int err)
+void transport_refuse(struct peer *p, struct now now, struct link *l,
+		      const struct forwarding_header *h, int err)
 {
 	struct forwarding_header answer = forwarding_header_own(p, h->transaction_id);
 	struct slice body = transport_error_body(p, err, SLICE_EMPTY);
@@ -360,8 +369,8 @@ static int inbound_check_extensions(const struct message_contents *c)
 }
 
 /* What the destination has to check before the method counts (6.3.2.1, 6.3.2.3, 6.3.3). */
-static int inbound_check(struct peer *p, struct now now, const struct message *m, enum method method,
-			 const struct identity *signer)
+static int inbound_check(struct peer *p, struct now now, const struct message *m,
+			 enum method method, const struct identity *signer)
 {
 	uint16_t sequence = m->header.configuration_sequence;
 	int err;
@@ -395,7 +404,8 @@ static void inbound_repeated(struct peer *p, struct now now, struct inbound *in,
 		counter_error(&p->counters, err);
 }
 
-static struct inbound *inbound_find(struct peer *p, const struct node_id *signer, uint64_t transaction_id)
+static struct inbound *inbound_find(struct peer *p, const struct node_id *signer,
+				    uint64_t transaction_id)
 {
 	uint8_t key[INBOUND_KEY];
 	struct writer w = writer_of(key, sizeof(key));
@@ -406,9 +416,11 @@ static struct inbound *inbound_find(struct peer *p, const struct node_id *signer
 }
 
 /* The signer is the other end of the link, and says so over it. */
-static bool inbound_is_direct(const struct link *l, const struct message *m, const struct identity *signer)
+static bool inbound_is_direct(const struct link *l, const struct message *m,
+			      const struct identity *signer)
 {
-	return m->header.via_list.len == 0 && identity_has_node_id(&l->identity, &signer->node_id) &&
+	return m->header.via_list.len == 0 &&
+	       identity_has_node_id(&l->identity, &signer->node_id) &&
 	       (l->identity.node_id_count == 1 || l->state == LINK_UP ||
 		node_id_equal(&l->node_id, &signer->node_id));
 }
@@ -432,9 +444,11 @@ void transport_requested(struct peer *p, struct now now, struct link *l,
 	if (err != 0) {
 		p->counters.dropped_signature++;
 		counter_error(&p->counters, err);
-		log_info(p->log, "request.dropped", "transaction=%016llx code=%s link=%llu reason=%s",
+		log_info(p->log, "request.dropped",
+			 "transaction=%016llx code=%s link=%llu reason=%s",
 			 (unsigned long long)m->header.transaction_id,
-			 message_code_name(m->contents.code), (unsigned long long)l->id, error_name(err));
+			 message_code_name(m->contents.code), (unsigned long long)l->id,
+			 error_name(err));
 		return;
 	}
 	in = inbound_find(p, &request.signer.node_id, m->header.transaction_id);
@@ -444,7 +458,8 @@ void transport_requested(struct peer *p, struct now now, struct link *l,
 	}
 	err = inbound_check(p, now, m, request.method, &request.signer);
 	if (err != 0) {
-		p->counters.dropped_header += err != ERR_CONFIG_TOO_OLD && err != ERR_CONFIG_TOO_NEW;
+		p->counters.dropped_header +=
+			err != ERR_CONFIG_TOO_OLD && err != ERR_CONFIG_TOO_NEW;
 		counter_error(&p->counters, err);
 		transport_refuse(p, now, l, &m->header, err);
 		return;
@@ -459,7 +474,8 @@ void transport_requested(struct peer *p, struct now now, struct link *l,
 	inbound_dispatch(p, now, &request);
 }
 
-void transport_requested_locally(struct peer *p, struct now now, const struct local_message *message)
+void transport_requested_locally(struct peer *p, struct now now,
+				 const struct local_message *message)
 {
 	struct incoming request = { .body = message->parcel.body,
 				    .certificates = message->parcel.certificates,
@@ -467,7 +483,8 @@ void transport_requested_locally(struct peer *p, struct now now, const struct lo
 				    .direct = true };
 	struct inbound *in;
 
-	if (!transport_local_request(p, message->transaction_id, &request.method, &request.destination))
+	if (!transport_local_request(p, message->transaction_id, &request.method,
+				     &request.destination))
 		return;
 	request.signer = *p->security.ops->own_identity(p->security.ctx);
 	request.signer_certificate = p->security.ops->own_certificate(p->security.ctx);

@@ -11,7 +11,8 @@
 #define SEAL_PREFIX 12           /* overlay and transaction id */
 
 /* What a message's signature covers before MessageContents. */
-static struct slice seal_prefix(uint8_t bytes[SEAL_PREFIX], uint32_t overlay, uint64_t transaction_id)
+static struct slice seal_prefix(uint8_t bytes[SEAL_PREFIX], uint32_t overlay,
+				uint64_t transaction_id)
 {
 	struct writer w = writer_of(bytes, SEAL_PREFIX);
 
@@ -53,7 +54,8 @@ int transport_seal(struct peer *p, uint64_t transaction_id, uint16_t code, struc
 	struct writer w;
 	size_t bytes = 0;
 	size_t room;
-	int err = seal_certificates(p, certificates, certificate_count, &security.certificates, &bytes);
+	int err = seal_certificates(p, certificates, certificate_count, &security.certificates,
+				    &bytes);
 
 	if (err != 0)
 		return err;
@@ -72,12 +74,13 @@ int transport_seal(struct peer *p, uint64_t transaction_id, uint16_t code, struc
 	return w.err;
 }
 
-int transport_verify(struct peer *p, struct now now, const struct message *m, struct identity *signer,
-		     struct slice *certificate)
+int transport_verify(struct peer *p, struct now now, const struct message *m,
+		     struct identity *signer, struct slice *certificate)
 {
 	uint8_t prefix[SEAL_PREFIX];
-	const struct slice parts[2] = { seal_prefix(prefix, m->header.overlay, m->header.transaction_id),
-					m->contents_bytes };
+	const struct slice parts[2] = {
+		seal_prefix(prefix, m->header.overlay, m->header.transaction_id), m->contents_bytes
+	};
 
 	return p->security.ops->verify(p->security.ctx, now.wall, parts, 2, &m->security.signature,
 				       &m->security.certificates, signer, certificate);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Message Transport from inside: transport.c keeps this node's requests, transport_answer.c those of others,
- * transport_seal.c signs and verifies. */
+/* Message Transport from inside: transport.c keeps this node's requests, transport_answer.c those
+ * of others, transport_seal.c signs and verifies. */
 #ifndef OVERLAY_TRANSPORT_STATE_H
 #define OVERLAY_TRANSPORT_STATE_H
 
@@ -8,11 +8,11 @@
 #include "overlay/base/timer.h"
 #include "overlay/transport.h"
 
-#define TRANSPORT_OUTSTANDING_MAX 4096       /* requests of this node waiting for their answers */
-#define TRANSPORT_TRANSMISSIONS 5            /* of one request, end to end (6.2.1) */
-#define TRANSPORT_LIFETIME_S 15              /* the Maximum Request Lifetime: answers are kept so long */
-#define TRANSPORT_INBOUND_MAX 8192           /* requests of others remembered */
-#define TRANSPORT_INBOUND_BYTES (8u << 20)   /* their answers */
+#define TRANSPORT_OUTSTANDING_MAX 4096 /* requests of this node waiting for their answers */
+#define TRANSPORT_TRANSMISSIONS 5      /* of one request, end to end (6.2.1) */
+#define TRANSPORT_LIFETIME_S 15        /* the Maximum Request Lifetime: answers are kept so long */
+#define TRANSPORT_INBOUND_MAX 8192     /* requests of others remembered */
+#define TRANSPORT_INBOUND_BYTES (8u << 20) /* their answers */
 
 struct link;
 
@@ -40,8 +40,8 @@ struct local_message {
 struct transport {
 	struct map *outstanding; /* transaction id -> struct outstanding, owned */
 	struct request_handler handlers[METHOD_COUNT];
-	struct map *inbound;     /* signer and transaction id -> struct inbound, owned; oldest first */
-	struct map *handles;     /* handle -> struct inbound */
+	struct map *inbound; /* signer and transaction id -> struct inbound, owned; oldest first */
+	struct map *handles; /* handle -> struct inbound */
 	uint64_t last_handle;
 	size_t inbound_bytes;
 	struct timer inbound_timer;
@@ -59,8 +59,8 @@ void transport_receive(struct peer *p, struct now now, struct link *l,
 		       const struct destination *destination, struct slice message);
 
 /* Answers the request with header `h` with the Error for `err`, straight over `l`. */
-void transport_refuse(struct peer *p, struct now now, struct link *l, const struct forwarding_header *h,
-		      int err);
+void transport_refuse(struct peer *p, struct now now, struct link *l,
+		      const struct forwarding_header *h, int err);
 
 /* Requests sent over this link take another way at once, or fail when they had to take it. */
 void transport_link_lost(struct peer *p, struct now now, link_id link);
@@ -71,9 +71,9 @@ void transport_run_local(struct peer *p, struct now now);
 /* ---- Between the files of Message Transport ---- */
 
 /* Contents and security block of a message, signed, in the arena. ERR_KEY, ERR_LIMIT. */
-int MUST_CHECK transport_seal(struct peer *p, uint64_t transaction_id, uint16_t code, struct slice body,
-			      const struct slice *certificates, size_t certificate_count,
-			      struct slice *tail);
+int MUST_CHECK transport_seal(struct peer *p, uint64_t transaction_id, uint16_t code,
+			      struct slice body, const struct slice *certificates,
+			      size_t certificate_count, struct slice *tail);
 /* The body of an Error for `err`, in the arena; empty when such a failure is not answered. */
 struct slice transport_error_body(struct peer *p, int err, struct slice info);
 int MUST_CHECK transport_verify(struct peer *p, struct now now, const struct message *m,
@@ -81,8 +81,8 @@ int MUST_CHECK transport_verify(struct peer *p, struct now now, const struct mes
 
 struct parcel parcel_new(struct slice body, const struct slice *certificates, size_t count);
 void parcel_free(struct parcel *parcel);
-void transport_queue_local(struct peer *p, struct now now, uint64_t transaction_id, bool is_answer, int err,
-			   struct parcel parcel);
+void transport_queue_local(struct peer *p, struct now now, uint64_t transaction_id, bool is_answer,
+			   int err, struct parcel parcel);
 
 /* transport.c: an answer came in, from the network or from this node itself. */
 void transport_answered(struct peer *p, struct now now, struct link *l, const struct message *m);
@@ -94,7 +94,8 @@ bool transport_local_request(struct peer *p, uint64_t transaction_id, enum metho
 /* transport_answer.c */
 void transport_requested(struct peer *p, struct now now, struct link *l,
 			 const struct destination *destination, const struct message *m);
-void transport_requested_locally(struct peer *p, struct now now, const struct local_message *request);
+void transport_requested_locally(struct peer *p, struct now now,
+				 const struct local_message *request);
 void transport_inbound_free(struct peer *p);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Fragments of any size at any place: what comes out whole is exactly what the latest bytes at each place
- * were, and all of them had come. */
+/* Fragments of any size at any place: what comes out whole is exactly what the latest bytes at each
+ * place were, and all of them had come. */
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
@@ -33,7 +33,8 @@ static struct peer *fuzz_peer(struct fake_security *security)
 }
 
 /* A fragment from the input: where it lies, whether it is the last, its bytes. */
-static int fuzz_add(struct peer *p, struct now now, struct reader *in, struct shadow *s, struct slice *whole)
+static int fuzz_add(struct peer *p, struct now now, struct reader *in, struct shadow *s,
+		    struct slice *whole)
 {
 	struct forwarding_header h = { .fragment = FRAGMENT_ALWAYS, .transaction_id = 1 };
 	uint16_t place = reader_u16(in);
@@ -55,8 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct reader in = reader_of(slice_of(data, size));
 	struct node_id id = { { 0x80 } };
 	uint8_t certificate[FAKE_CERTIFICATE_MAX];
-	size_t len = fake_certificate_put(certificate, &id, 1, "user@example.org", (struct walltime){ 0 },
-					  (struct walltime){ UINT64_MAX });
+	size_t len = fake_certificate_put(certificate, &id, 1, "user@example.org",
+					  (struct walltime){ 0 }, (struct walltime){ UINT64_MAX });
 	struct fake_security *security = fake_security_new(1, slice_of(certificate, len));
 	struct peer *p = fuzz_peer(security);
 	struct shadow *s = memory_alloc(sizeof(*s));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A joined peer and three nodes beside it, driven by a program of small steps: raw bytes on a link, signed
- * messages with any code and body, fragments, acks, links that come and go, time that passes. Whatever
- * happens, the peer goes on. */
+/* A joined peer and three nodes beside it, driven by a program of small steps: raw bytes on a link,
+ * signed messages with any code and body, fragments, acks, links that come and go, time that
+ * passes. Whatever happens, the peer goes on. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,7 +60,8 @@ static void fuzz_sent(struct fuzz *f, const struct effect *e)
 	for (size_t i = 0; i < e->part_count; i++) {
 		size_t left = sizeof(bytes) - w.len;
 
-		writer_bytes(&w, slice_of(e->parts[i].data, e->parts[i].len < left ? e->parts[i].len : left));
+		writer_bytes(&w, slice_of(e->parts[i].data,
+					  e->parts[i].len < left ? e->parts[i].len : left));
 	}
 	r = reader_of(writer_slice(&w));
 	if (reader_u8(&r) != FRAME_DATA)
@@ -126,7 +127,8 @@ static void fuzz_begin(struct fuzz *f, bool is_datagram)
 
 		n->id.bytes[0] = (uint8_t)(0x40 * (i + 1) + 1);
 		n->certificate_len = fuzz_certificate(n->certificate, &n->id, i == 2 ? 3 : 1);
-		n->security = fake_security_new(i + 2, slice_of(n->certificate, n->certificate_len));
+		n->security =
+			fake_security_new(i + 2, slice_of(n->certificate, n->certificate_len));
 		fuzz_accept(f, n);
 	}
 	free(o);
@@ -214,7 +216,8 @@ static void fuzz_message(struct fuzz *f, struct fuzz_node *n, struct reader *in)
 	writer_u64(&p, m.header.transaction_id);
 	parts[0] = writer_slice(&p);
 	parts[1] = writer_slice(&contents);
-	if (contents.err != 0 || s.ops->sign(s.ctx, parts, 2, &f->arena, &m.security.signature) != 0)
+	if (contents.err != 0 ||
+	    s.ops->sign(s.ctx, parts, 2, &f->arena, &m.security.signature) != 0)
 		return;
 	m.security.certificates = (struct certificate_list){ &certificate, 1 };
 	message_put(&w, &m);
@@ -262,7 +265,8 @@ static void fuzz_step(struct fuzz *f, struct reader *in)
 		fuzz_accept(f, n);
 		break;
 	case 5:
-		peer_link_up(f->peer, f->now, f->opened, slice_of(n->certificate, n->certificate_len));
+		peer_link_up(f->peer, f->now, f->opened,
+			     slice_of(n->certificate, n->certificate_len));
 		n->link = f->opened;
 		break;
 	case 6:

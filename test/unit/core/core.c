@@ -19,7 +19,8 @@ struct node_id core_node_id(uint8_t byte)
 
 /* ---- A topology plug-in that does as told ---- */
 
-static void fake_join(void *ctx, struct now now, link_id bootstrap, const struct node_id *bootstrap_id)
+static void fake_join(void *ctx, struct now now, link_id bootstrap,
+		      const struct node_id *bootstrap_id)
 {
 	struct core *c = ctx;
 
@@ -178,7 +179,8 @@ struct core *core_new(const struct core_options *o)
 	arena_init(&c->arena, 1u << 26);
 	c->now = (struct now){ { 1000000 }, { CORE_WALL } };
 	c->accepts_answer = true;
-	c->link_type = o->datagram ? OVERLAY_LINK_DTLS_UDP_SR_NO_ICE : OVERLAY_LINK_TLS_TCP_FH_NO_ICE;
+	c->link_type =
+		o->datagram ? OVERLAY_LINK_DTLS_UDP_SR_NO_ICE : OVERLAY_LINK_TLS_TCP_FH_NO_ICE;
 	c->security = fake_security_new(1, slice_of(certificate, len));
 	options->configuration = configuration;
 	options->configuration_ops = o->configuration_ops;
@@ -284,7 +286,9 @@ void core_advance(struct core *c, uint64_t ms)
 
 link_id core_accept_as(struct core *c, struct remote *r, enum link_purpose purpose)
 {
-	struct address from = { .type = ADDRESS_IPV4, .bytes = { 10, 1, 0, r->id.bytes[0] }, .port = 40000 };
+	struct address from = { .type = ADDRESS_IPV4,
+				.bytes = { 10, 1, 0, r->id.bytes[0] },
+				.port = 40000 };
 
 	r->sequence = 0;
 	r->link = peer_link_accept(c->peer, c->now, purpose, c->link_type, &from,
@@ -350,11 +354,13 @@ static uint32_t core_overlay_hash(struct core *c)
 	return reader_u32(&r);
 }
 
-struct forwarding_header core_header(struct core *c, uint64_t transaction_id, struct slice destinations)
+struct forwarding_header core_header(struct core *c, uint64_t transaction_id,
+				     struct slice destinations)
 {
 	return (struct forwarding_header){ .relo_token = RELO_TOKEN,
 					   .overlay = core_overlay_hash(c),
-					   .configuration_sequence = peer_configuration(c->peer)->sequence,
+					   .configuration_sequence =
+						   peer_configuration(c->peer)->sequence,
 					   .version = RELOAD_VERSION,
 					   .ttl = 50,
 					   .fragment = FRAGMENT_WHOLE,
@@ -380,7 +386,8 @@ struct slice core_message(struct core *c, struct remote *r, const struct forward
 	message_contents_put(&contents, &m.contents);
 	parts[0] = writer_slice(&p);
 	parts[1] = writer_slice(&contents);
-	ck_assert_int_eq(r->port.ops->sign(r->port.ctx, parts, 2, &c->arena, &m.security.signature), 0);
+	ck_assert_int_eq(r->port.ops->sign(r->port.ctx, parts, 2, &c->arena, &m.security.signature),
+			 0);
 	m.security.certificates = (struct certificate_list){ &certificate, 1 };
 	message_put(&w, &m);
 	ck_assert_int_eq(w.err, 0);

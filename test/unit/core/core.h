@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One peer under test, with a topology plug-in that does as told, and the nodes around it, which are no more
- * than identities that sign messages. What the peer sends is kept until the test takes it. */
+/* One peer under test, with a topology plug-in that does as told, and the nodes around it, which
+ * are no more than identities that sign messages. What the peer sends is kept until the test takes
+ * it. */
 #ifndef TEST_UNIT_CORE_CORE_H
 #define TEST_UNIT_CORE_CORE_H
 
@@ -20,7 +21,7 @@ extern const struct node_id CORE_SELF;
 struct core_options {
 	bool client;
 	bool first;
-	bool idle; /* do not call peer_start */
+	bool idle;     /* do not call peer_start */
 	bool datagram; /* candidates and links are DTLS */
 	size_t links_max;
 	size_t datagram_mtu;
@@ -96,11 +97,13 @@ void core_drain(struct core *c);
 /* Time passes; every deadline is met on the way. */
 void core_advance(struct core *c, uint64_t ms);
 
-/* A whole message of r, in the arena. `h` may change the header (NULL: an ordinary one to the peer). */
+/* A whole message of r, in the arena. `h` may change the header (NULL: an ordinary one to the
+ * peer). */
 struct slice core_message(struct core *c, struct remote *r, const struct forwarding_header *h,
 			  uint16_t code, struct slice body);
 /* An ordinary header for a request to `destinations`. */
-struct forwarding_header core_header(struct core *c, uint64_t transaction_id, struct slice destinations);
+struct forwarding_header core_header(struct core *c, uint64_t transaction_id,
+				     struct slice destinations);
 /* Lists in the arena. */
 struct slice core_nodes(struct core *c, const struct node_id *ids, size_t count);
 struct slice core_to_self(struct core *c);
@@ -111,7 +114,8 @@ void core_receive(struct core *c, struct remote *r, struct slice message);
 void core_receive_raw(struct core *c, struct remote *r, struct slice bytes);
 void core_receive_ack(struct core *c, struct remote *r, uint32_t sequence, uint32_t received);
 
-/* The next data frame sent on r's link that was not taken yet, decoded; false when there is none. */
+/* The next data frame sent on r's link that was not taken yet, decoded; false when there is none.
+ */
 bool core_take(struct core *c, const struct remote *r, struct message *m);
 /* The same without decoding beyond the frame: one for each frame, acks included. */
 bool core_take_frame(struct core *c, const struct remote *r, struct frame *f);

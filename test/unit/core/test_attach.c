@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Attach and AppAttach (RFC 6940 6.5.1, 6.5.2) from both sides, and the Connection Table under them. */
+/* Attach and AppAttach (RFC 6940 6.5.1, 6.5.2) from both sides, and the Connection Table under
+ * them. */
 #include "overlay/attach.h"
 #include "overlay/wire/method.h"
 #include "test/unit/core/core.h"
@@ -49,11 +50,11 @@ static void on_done(void *ctx, struct now now, int err, const struct node_id *no
 
 static struct ice_candidate candidate(uint8_t last, uint8_t type)
 {
-	return (struct ice_candidate){ .address = { .type = ADDRESS_IPV4,
-						    .bytes = { 10, 2, 0, last },
-						    .port = 6084 },
-				       .overlay_link = type,
-				       .type = CANDIDATE_HOST };
+	return (struct ice_candidate){
+		.address = { .type = ADDRESS_IPV4, .bytes = { 10, 2, 0, last }, .port = 6084 },
+		.overlay_link = type,
+		.type = CANDIDATE_HOST
+	};
 }
 
 static struct slice attach_of(const char *role, struct ice_candidate *candidates, size_t count,
@@ -93,7 +94,8 @@ static void start(const struct node_id *node)
 }
 
 /* `signer`'s message comes by way of a. */
-static void receive(struct remote *signer, uint64_t transaction_id, uint16_t code, struct slice body)
+static void receive(struct remote *signer, uint64_t transaction_id, uint16_t code,
+		    struct slice body)
 {
 	struct forwarding_header h = core_header(c, transaction_id, core_to_self(c));
 	struct node_id via = core_node_id(0x55);
@@ -501,16 +503,17 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS("attach", attach_requester_is_passive_and_waits_for_the_link,
-			 attach_takes_a_link_faster_than_the_answer, attach_gives_up_when_no_link_comes,
-			 attach_answerer_is_active_and_opens_the_link,
-			 attach_answerer_tries_candidates_in_turn, attach_closes_a_link_to_the_wrong_node,
-			 attach_refuses_candidates_it_does_not_speak, attach_glare_smaller_node_id_yields,
-			 attach_glare_larger_node_id_insists,
-			 attach_told_in_progress_waits_for_the_other_end, attach_finds_the_link_there,
-			 attach_to_oneself_is_refused, app_attach_refuses_what_is_not_offered,
-			 app_attach_initiator_accepts_only_the_node_it_asked,
-			 link_refuses_bad_certificates_and_beyond_its_limit,
-			 link_new_one_replaces_the_old_without_a_gap,
-			 link_of_two_that_crossed_the_larger_node_ids_stays, link_other_one_takes_over);
+	return RUN_TESTS(
+		"attach", attach_requester_is_passive_and_waits_for_the_link,
+		attach_takes_a_link_faster_than_the_answer, attach_gives_up_when_no_link_comes,
+		attach_answerer_is_active_and_opens_the_link,
+		attach_answerer_tries_candidates_in_turn, attach_closes_a_link_to_the_wrong_node,
+		attach_refuses_candidates_it_does_not_speak, attach_glare_smaller_node_id_yields,
+		attach_glare_larger_node_id_insists,
+		attach_told_in_progress_waits_for_the_other_end, attach_finds_the_link_there,
+		attach_to_oneself_is_refused, app_attach_refuses_what_is_not_offered,
+		app_attach_initiator_accepts_only_the_node_it_asked,
+		link_refuses_bad_certificates_and_beyond_its_limit,
+		link_new_one_replaces_the_old_without_a_gap,
+		link_of_two_that_crossed_the_larger_node_ids_stays, link_other_one_takes_over);
 }

@@ -405,10 +405,12 @@ START_TEST(forwarding_forbids_all_but_ping_and_attach_to_many_node_ids)
 	remote_init(&many, 0x30, 3);
 	ck_assert(core_accept(c, &many) != 0);
 	h = core_header(c, 7, core_nodes(c, &b.id, 1));
-	core_receive(c, &many, core_message(c, &many, &h, method_request_code(METHOD_FETCH), ping_body()));
+	core_receive(c, &many,
+		     core_message(c, &many, &h, method_request_code(METHOD_FETCH), ping_body()));
 	ck_assert(core_take(c, &many, &m));
 	ck_assert_uint_eq(core_error_code(&m), 2);
-	core_receive(c, &many, core_message(c, &many, &h, method_request_code(METHOD_PING), ping_body()));
+	core_receive(c, &many,
+		     core_message(c, &many, &h, method_request_code(METHOD_PING), ping_body()));
 	ck_assert(core_take(c, &b, &m));
 	remote_free(&many);
 	teardown();
@@ -430,17 +432,18 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS("forwarding", forwarding_delivers_ping_to_own_node_id,
-			 forwarding_drops_wrong_header_silently, forwarding_drops_wrong_length,
-			 forwarding_answers_ttl_above_initial, forwarding_refuses_spent_ttl_unless_ours,
-			 forwarding_passes_on_with_via_and_ttl, forwarding_keeps_via_of_an_answer,
-			 forwarding_cuts_a_loop_out_of_the_via_list, forwarding_pops_own_entry_and_goes_on,
-			 forwarding_consumes_the_wildcard, forwarding_drops_node_id_in_own_range,
-			 forwarding_delivers_resource_when_responsible,
-			 forwarding_drops_resource_that_is_not_last,
-			 forwarding_refuses_duplicate_destinations, forwarding_drops_opaque_id,
-			 forwarding_refuses_unknown_critical_option, forwarding_never_answers_an_answer,
-			 forwarding_rations_errors,
-			 forwarding_forbids_all_but_ping_and_attach_to_many_node_ids,
-			 forwarding_of_a_client_passes_nothing_on_by_range);
+	return RUN_TESTS(
+		"forwarding", forwarding_delivers_ping_to_own_node_id,
+		forwarding_drops_wrong_header_silently, forwarding_drops_wrong_length,
+		forwarding_answers_ttl_above_initial, forwarding_refuses_spent_ttl_unless_ours,
+		forwarding_passes_on_with_via_and_ttl, forwarding_keeps_via_of_an_answer,
+		forwarding_cuts_a_loop_out_of_the_via_list, forwarding_pops_own_entry_and_goes_on,
+		forwarding_consumes_the_wildcard, forwarding_drops_node_id_in_own_range,
+		forwarding_delivers_resource_when_responsible,
+		forwarding_drops_resource_that_is_not_last,
+		forwarding_refuses_duplicate_destinations, forwarding_drops_opaque_id,
+		forwarding_refuses_unknown_critical_option, forwarding_never_answers_an_answer,
+		forwarding_rations_errors,
+		forwarding_forbids_all_but_ping_and_attach_to_many_node_ids,
+		forwarding_of_a_client_passes_nothing_on_by_range);
 }

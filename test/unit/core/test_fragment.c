@@ -84,7 +84,9 @@ END_TEST
 
 START_TEST(fragment_reassembles_in_any_order)
 {
-	static const size_t ORDERS[][4] = { { 0, 1, 2, 3 }, { 3, 2, 1, 0 }, { 2, 0, 3, 1 }, { 1, 3, 0, 2 } };
+	static const size_t ORDERS[][4] = {
+		{ 0, 1, 2, 3 }, { 3, 2, 1, 0 }, { 2, 0, 3, 1 }, { 1, 3, 0, 2 }
+	};
 
 	setup();
 	for (size_t i = 0; i < 4; i++) {
@@ -216,7 +218,8 @@ START_TEST(fragment_passes_through_untouched_and_is_split_again)
 	ck_assert_uint_eq(f.message.len, part.len + 18);
 	ck_assert_mem_eq(f.message.data + f.message.len - 900, part.data + part.len - 900, 900);
 	ck_assert_uint_eq(handled, 0);
-	/* A fragment too large for the next link is cut once more; its offsets go on from its own. */
+	/* A fragment too large for the next link is cut once more; its offsets go on from its own.
+	 */
 	core_receive(c, &a, piece(whole, 1000, 1500));
 	while (core_take_frame(c, &b, &f)) {
 		struct reader r = reader_of(f.message);
@@ -238,8 +241,8 @@ int main(void)
 {
 	return RUN_TESTS("fragment", fragment_piece_is_equal_and_large_enough,
 			 fragment_reassembles_in_any_order, fragment_takes_doubles_and_overlaps,
-			 fragment_gives_up_after_the_request_lifetime, fragment_refuses_what_does_not_fit,
-			 fragment_bounds_the_bytes_of_a_link,
+			 fragment_gives_up_after_the_request_lifetime,
+			 fragment_refuses_what_does_not_fit, fragment_bounds_the_bytes_of_a_link,
 			 fragment_splits_what_is_larger_than_a_datagram,
 			 fragment_passes_through_untouched_and_is_split_again);
 }

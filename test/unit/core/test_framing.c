@@ -186,7 +186,8 @@ START_TEST(framing_answers_a_message_too_large_then_closes)
 	struct message m;
 
 	setup();
-	message = core_message(c, &a, NULL, method_request_code(METHOD_PING), slice_of(body, sizeof(body)));
+	message = core_message(c, &a, NULL, method_request_code(METHOD_PING),
+			       slice_of(body, sizeof(body)));
 	frame_data_header_put(&w, 0, message.len);
 	core_receive_raw(c, &a, writer_slice(&w));
 	ck_assert_uint_eq(c->closed_count, 0);
@@ -268,6 +269,22 @@ START_TEST(framing_keeps_alive_and_gives_up)
 }
 END_TEST
 
+START_TEST(framing_blames_nobody_for_its_own_standstill)
+{
+	setup();
+	core_receive_raw(c, &a, pings(1));
+	/* The process was stopped for a minute; timers run before the sockets are read. */
+	c->now.mono = instant_add(c->now.mono, duration_s(60));
+	peer_expire(c->peer, c->now);
+	core_drain(c);
+	ck_assert_uint_eq(info().state, LINK_UP);
+	core_receive_ack(c, &a, 0, 0);
+	core_advance(c, 4000);
+	ck_assert_uint_eq(info().state, LINK_UP);
+	teardown();
+}
+END_TEST
+
 START_TEST(framing_takes_an_empty_message_for_a_keepalive)
 {
 	struct message m;
@@ -303,11 +320,13 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS("framing", framing_cuts_a_stream_at_every_place,
-			 framing_acknowledges_each_frame_in_one_write, framing_mask_shows_what_was_received,
-			 framing_ack_carries_the_mask, framing_measures_the_round_trip,
-			 framing_closes_on_an_unknown_frame, framing_answers_a_message_too_large_then_closes,
-			 framing_closes_on_a_header_too_large_without_answer,
-			 framing_suspects_and_recovers_a_silent_link, framing_keeps_alive_and_gives_up,
-			 framing_takes_an_empty_message_for_a_keepalive, round_trip_follows_rfc_6298);
+	return RUN_TESTS(
+		"framing", framing_cuts_a_stream_at_every_place,
+		framing_acknowledges_each_frame_in_one_write, framing_mask_shows_what_was_received,
+		framing_ack_carries_the_mask, framing_measures_the_round_trip,
+		framing_closes_on_an_unknown_frame, framing_answers_a_message_too_large_then_closes,
+		framing_closes_on_a_header_too_large_without_answer,
+		framing_suspects_and_recovers_a_silent_link, framing_keeps_alive_and_gives_up,
+		framing_blames_nobody_for_its_own_standstill,
+		framing_takes_an_empty_message_for_a_keepalive, round_trip_follows_rfc_6298);
 }

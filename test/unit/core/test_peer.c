@@ -23,7 +23,8 @@ static int fake_update(void *ctx, struct now now, struct slice document, struct 
 	return update_err;
 }
 
-static int fake_update_kind(void *ctx, struct now now, struct slice kind_block, struct configuration *out)
+static int fake_update_kind(void *ctx, struct now now, struct slice kind_block,
+			    struct configuration *out)
 {
 	(void)ctx;
 	(void)now;
@@ -38,7 +39,8 @@ static struct slice fake_document(void *ctx)
 	return slice_text("our document");
 }
 
-static const struct configuration_ops FAKE_CONFIGURATION = { fake_update, fake_update_kind, fake_document };
+static const struct configuration_ops FAKE_CONFIGURATION = { fake_update, fake_update_kind,
+							     fake_document };
 
 static void setup_with(const struct core_options *o)
 {
@@ -240,7 +242,8 @@ START_TEST(config_older_request_is_refused_and_updated)
 	setup();
 	h = core_header(c, 5, core_to_self(c));
 	h.configuration_sequence = 9;
-	core_receive(c, &a, core_message(c, &a, &h, method_request_code(METHOD_PING), slice_of("\0", 2)));
+	core_receive(c, &a,
+		     core_message(c, &a, &h, method_request_code(METHOD_PING), slice_of("\0", 2)));
 	ck_assert(core_take(c, &a, &m));
 	ck_assert_uint_eq(m.contents.code, method_request_code(METHOD_CONFIG_UPDATE));
 	ck_assert_uint_eq(m.header.configuration_sequence, 65535);
@@ -250,11 +253,13 @@ START_TEST(config_older_request_is_refused_and_updated)
 	ck_assert(core_take(c, &a, &m));
 	ck_assert_uint_eq(core_error_code(&m), 0xf);
 	/* Not again at once. */
-	core_receive(c, &a, core_message(c, &a, &h, method_request_code(METHOD_PING), slice_of("\0", 2)));
+	core_receive(c, &a,
+		     core_message(c, &a, &h, method_request_code(METHOD_PING), slice_of("\0", 2)));
 	ck_assert(core_take(c, &a, &m));
 	ck_assert_uint_eq(core_error_code(&m), 0xf);
 	h.configuration_sequence = 11;
-	core_receive(c, &a, core_message(c, &a, &h, method_request_code(METHOD_PING), slice_of("\0", 2)));
+	core_receive(c, &a,
+		     core_message(c, &a, &h, method_request_code(METHOD_PING), slice_of("\0", 2)));
 	ck_assert(core_take(c, &a, &m));
 	ck_assert_uint_eq(core_error_code(&m), 0x10);
 	teardown();
@@ -271,8 +276,9 @@ static void receive_update(const char *document)
 
 	config_update_req_put(&w, &req);
 	h.configuration_sequence = 65535;
-	core_receive(c, &a, core_message(c, &a, &h, method_request_code(METHOD_CONFIG_UPDATE),
-					 writer_slice(&w)));
+	core_receive(c, &a,
+		     core_message(c, &a, &h, method_request_code(METHOD_CONFIG_UPDATE),
+				  writer_slice(&w)));
 }
 
 START_TEST(config_update_is_taken_over)
@@ -310,14 +316,16 @@ START_TEST(config_error_makes_the_request_go_again)
 	struct message m, update, again;
 
 	setup();
-	ck_assert_int_eq(transport_request_node(c->peer, c->now, METHOD_PING, SLICE_EMPTY, &a.id, NULL,
-						NULL),
+	ck_assert_int_eq(transport_request_node(c->peer, c->now, METHOD_PING, SLICE_EMPTY, &a.id,
+						NULL, NULL),
 			 0);
 	core_drain(c);
 	ck_assert(core_take(c, &a, &m));
 	h = core_header(c, m.header.transaction_id, core_to_self(c));
 	h.configuration_sequence = 9;
-	core_receive(c, &a, core_message(c, &a, &h, MESSAGE_CODE_ERROR, slice_of(TOO_NEW, sizeof(TOO_NEW))));
+	core_receive(
+		c, &a,
+		core_message(c, &a, &h, MESSAGE_CODE_ERROR, slice_of(TOO_NEW, sizeof(TOO_NEW))));
 	ck_assert(core_take(c, &a, &update));
 	ck_assert_uint_eq(update.contents.code, method_request_code(METHOD_CONFIG_UPDATE));
 	core_advance(c, 300);
@@ -329,7 +337,8 @@ END_TEST
 
 START_TEST(probe_answers_what_was_asked_in_order)
 {
-	static const uint8_t BODY[] = { 4, PROBE_UPTIME, 99, PROBE_RESPONSIBLE_SET, PROBE_NUM_RESOURCES };
+	static const uint8_t BODY[] = { 4, PROBE_UPTIME, 99, PROBE_RESPONSIBLE_SET,
+					PROBE_NUM_RESOURCES };
 	struct probe_ans ans;
 	struct message m;
 	struct reader r;
@@ -418,7 +427,8 @@ int main(void)
 			 bootstrap_open_gives_a_link_to_look_with,
 			 peer_leaves_after_five_seconds_at_the_latest,
 			 config_older_request_is_refused_and_updated, config_update_is_taken_over,
-			 config_error_makes_the_request_go_again, probe_answers_what_was_asked_in_order,
-			 probe_ping_carries_the_time, probe_inspect_tells_version_and_addresses,
+			 config_error_makes_the_request_go_again,
+			 probe_answers_what_was_asked_in_order, probe_ping_carries_the_time,
+			 probe_inspect_tells_version_and_addresses,
 			 counter_walk_names_every_counter);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Simple Reliability (RFC 6940 6.6.3) on a datagram link: timers, the window, loss, duplicates, limits. */
+/* Simple Reliability (RFC 6940 6.6.3) on a datagram link: timers, the window, loss, duplicates,
+ * limits. */
 #include "overlay/wire/method.h"
 #include "test/unit/core/core.h"
 #include "test/unit/run.h"
@@ -25,8 +26,8 @@ static void teardown(void)
 
 static void ask(void)
 {
-	ck_assert_int_eq(transport_request_node(c->peer, c->now, METHOD_PING, SLICE_EMPTY, &a.id, NULL,
-						NULL),
+	ck_assert_int_eq(transport_request_node(c->peer, c->now, METHOD_PING, SLICE_EMPTY, &a.id,
+						NULL, NULL),
 			 0);
 	core_drain(c);
 }
@@ -67,7 +68,8 @@ START_TEST(reliability_retransmits_with_doubling_and_new_numbers)
 	ck_assert_uint_eq(sequence, 0);
 	for (uint32_t i = 0; i < 4; i++) {
 		core_advance(c, GAP_MS[i] - 1);
-		frames(NULL); /* nothing but, later, the transport's own repeats, which wait in the queue */
+		frames(NULL); /* nothing but, later, the transport's own repeats, which wait in the
+				 queue */
 		core_advance(c, 1);
 		ck_assert_uint_eq(frames(&sequence), 1);
 		ck_assert_uint_eq(sequence, i + 1);
@@ -199,8 +201,9 @@ START_TEST(reliability_acknowledges_reordered_and_doubled_frames_once_delivered)
 	ck_assert(!core_take(c, &a, &m));
 	h.transaction_id = 10;
 	a.sequence = 3; /* overtaken */
-	core_receive(c, &a, core_message(c, &a, &h, method_request_code(METHOD_PING),
-					 slice_of(EMPTY_PING, sizeof(EMPTY_PING))));
+	core_receive(c, &a,
+		     core_message(c, &a, &h, method_request_code(METHOD_PING),
+				  slice_of(EMPTY_PING, sizeof(EMPTY_PING))));
 	for (size_t i = 0; i < c->sent_count; i++) {
 		c->sent[i].is_taken = false;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Message Transport: retransmission, matching and checking answers, repeats (RFC 6940 6.2, 6.3.4). */
+/* Message Transport: retransmission, matching and checking answers, repeats (RFC 6940 6.2, 6.3.4).
+ */
 #include "overlay/wire/method.h"
 #include "test/unit/core/core.h"
 #include "test/unit/run.h"
@@ -63,8 +64,8 @@ static void ask(const struct node_id *to)
 }
 
 /* r answers the request with this transaction id. */
-static void answer(struct remote *over, struct remote *signer, uint64_t transaction_id, uint16_t code,
-		   struct slice body)
+static void answer(struct remote *over, struct remote *signer, uint64_t transaction_id,
+		   uint16_t code, struct slice body)
 {
 	struct forwarding_header h = core_header(c, transaction_id, core_to_self(c));
 
@@ -75,7 +76,8 @@ static void store_from(struct remote *r, uint64_t transaction_id)
 {
 	struct forwarding_header h = core_header(c, transaction_id, core_to_self(c));
 
-	core_receive(c, r, core_message(c, r, &h, method_request_code(METHOD_STORE), slice_text("body")));
+	core_receive(c, r,
+		     core_message(c, r, &h, method_request_code(METHOD_STORE), slice_text("body")));
 }
 
 START_TEST(transport_matches_an_answer)
@@ -194,8 +196,8 @@ START_TEST(transport_checks_who_answers_for_a_resource)
 	c->has_hop = true;
 	c->hop = a.id;
 	c->accepts_answer = false;
-	ck_assert_int_eq(transport_request_resource(c->peer, c->now, METHOD_FETCH, SLICE_EMPTY, &resource,
-						    on_response, NULL),
+	ck_assert_int_eq(transport_request_resource(c->peer, c->now, METHOD_FETCH, SLICE_EMPTY,
+						    &resource, on_response, NULL),
 			 0);
 	core_drain(c);
 	ck_assert(core_take(c, &a, &m));
@@ -289,7 +291,8 @@ START_TEST(transport_tells_what_came_how)
 	ck_assert(node_id_equal(&last.previous_hop, &a.id));
 	h = core_header(c, 6, core_to_self(c));
 	h.via_list = core_nodes(c, &via, 1);
-	core_receive(c, &a, core_message(c, &b, &h, method_request_code(METHOD_STORE), SLICE_EMPTY));
+	core_receive(c, &a,
+		     core_message(c, &b, &h, method_request_code(METHOD_STORE), SLICE_EMPTY));
 	ck_assert(!last.direct);
 	ck_assert(node_id_equal(&last.signer.node_id, &b.id));
 	ck_assert(node_id_equal(&last.previous_hop, &a.id));
@@ -308,7 +311,8 @@ START_TEST(transport_answers_along_the_reversed_via_list)
 	transport_set_handler(c->peer, METHOD_STORE, on_request, NULL);
 	h = core_header(c, 6, core_to_self(c));
 	h.via_list = core_nodes(c, via, 2);
-	core_receive(c, &a, core_message(c, &b, &h, method_request_code(METHOD_STORE), SLICE_EMPTY));
+	core_receive(c, &a,
+		     core_message(c, &b, &h, method_request_code(METHOD_STORE), SLICE_EMPTY));
 	transport_answer(c->peer, c->now, handle, SLICE_EMPTY, NULL, 0);
 	core_drain(c);
 	ck_assert(core_take(c, &a, &m));
@@ -330,7 +334,8 @@ START_TEST(transport_keeps_to_max_response_length)
 	transport_set_handler(c->peer, METHOD_STORE, on_request, NULL);
 	h = core_header(c, 6, core_to_self(c));
 	h.max_response_length = 900;
-	core_receive(c, &a, core_message(c, &a, &h, method_request_code(METHOD_STORE), SLICE_EMPTY));
+	core_receive(c, &a,
+		     core_message(c, &a, &h, method_request_code(METHOD_STORE), SLICE_EMPTY));
 	transport_answer(c->peer, c->now, handle, slice_of(body, sizeof(body)), NULL, 0);
 	core_drain(c);
 	ck_assert(core_take(c, &a, &m));
@@ -346,7 +351,8 @@ START_TEST(transport_refuses_unhandled_and_unknown_methods)
 
 	setup();
 	h = core_header(c, 6, core_to_self(c));
-	core_receive(c, &a, core_message(c, &a, &h, method_request_code(METHOD_STORE), SLICE_EMPTY));
+	core_receive(c, &a,
+		     core_message(c, &a, &h, method_request_code(METHOD_STORE), SLICE_EMPTY));
 	ck_assert(core_take(c, &a, &m));
 	ck_assert_uint_eq(core_error_code(&m), 0x14);
 	h.transaction_id++;
@@ -459,9 +465,11 @@ START_TEST(transport_refuses_without_route_and_beyond_limits)
 						on_response, NULL),
 			 ERR_NO_ROUTE);
 	ck_assert_int_eq(transport_request_node(c->peer, c->now, METHOD_PING,
-						slice_of(large, sizeof(large)), &a.id, on_response, NULL),
+						slice_of(large, sizeof(large)), &a.id, on_response,
+						NULL),
 			 ERR_MESSAGE_TOO_LARGE);
-	while (transport_request_node(c->peer, c->now, METHOD_PING, SLICE_EMPTY, &a.id, NULL, NULL) == 0 &&
+	while (transport_request_node(c->peer, c->now, METHOD_PING, SLICE_EMPTY, &a.id, NULL,
+				      NULL) == 0 &&
 	       i < 5000) {
 		i++;
 		core_drain(c);
@@ -517,18 +525,19 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS("transport", transport_matches_an_answer,
-			 transport_retransmits_five_times_then_fails, transport_reports_an_error_answer,
-			 transport_drops_an_answer_of_the_wrong_node,
-			 transport_takes_ttl_exceeded_of_a_node_on_the_way,
-			 transport_checks_who_answers_for_a_resource, transport_drops_a_forged_message,
-			 transport_answers_repeats_from_the_cache, transport_ignores_a_second_answer,
-			 transport_tells_what_came_how, transport_answers_along_the_reversed_via_list,
-			 transport_keeps_to_max_response_length,
-			 transport_refuses_unhandled_and_unknown_methods,
-			 transport_refuses_destination_critical_option, transport_answers_its_own_requests,
-			 transport_takes_another_way_when_a_link_goes,
-			 transport_fails_when_a_forced_link_goes,
-			 transport_refuses_without_route_and_beyond_limits, transport_cancel_ends_a_request,
-			 transport_forgets_the_oldest_beyond_its_limit);
+	return RUN_TESTS(
+		"transport", transport_matches_an_answer,
+		transport_retransmits_five_times_then_fails, transport_reports_an_error_answer,
+		transport_drops_an_answer_of_the_wrong_node,
+		transport_takes_ttl_exceeded_of_a_node_on_the_way,
+		transport_checks_who_answers_for_a_resource, transport_drops_a_forged_message,
+		transport_answers_repeats_from_the_cache, transport_ignores_a_second_answer,
+		transport_tells_what_came_how, transport_answers_along_the_reversed_via_list,
+		transport_keeps_to_max_response_length,
+		transport_refuses_unhandled_and_unknown_methods,
+		transport_refuses_destination_critical_option, transport_answers_its_own_requests,
+		transport_takes_another_way_when_a_link_goes,
+		transport_fails_when_a_forced_link_goes,
+		transport_refuses_without_route_and_beyond_limits, transport_cancel_ends_a_request,
+		transport_forgets_the_oldest_beyond_its_limit);
 }
