@@ -15,7 +15,7 @@
 #include "overlay/base/invariant.h"
 
 #define BOOTSTRAP_SEARCH_MS 2000
-#define CACHE_FILE "peers"
+#define CACHE_FILE "cached-peers"
 #define KNOWN_MAX (SETTING_ADDRESSES_MAX + CACHED_PEERS_MAX)
 
 static int sip_new(struct node *n, char *detail, size_t detail_size)

@@ -241,7 +241,7 @@ void node_free(struct node *n)
 
 static void cache_write(struct node *n)
 {
-	char *path = settings_path(&n->settings, "peers");
+	char *path = settings_path(&n->settings, "cached-peers");
 
 	cached_peers_write(path, n->peer, n->cached_peers);
 	free(path);

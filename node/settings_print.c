@@ -90,7 +90,7 @@ void settings_print(const struct settings *s, FILE *out)
 	}
 }
 
-/* Hyphens of names and addresses are hyphens, and no line begins with a dot. */
+/* Hyphens of names and addresses are hyphens, and quotes do not delimit a macro's arguments. */
 static void print_roff(FILE *out, const char *text)
 {
 	for (; *text != '\0'; text++) {
@@ -98,6 +98,8 @@ static void print_roff(FILE *out, const char *text)
 			(void)fputs("\\-", out);
 		else if (*text == '\\')
 			(void)fputs("\\e", out);
+		else if (*text == '"')
+			(void)fputs("\\(dq", out);
 		else
 			(void)fputc(*text, out);
 	}
