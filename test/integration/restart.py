@@ -33,7 +33,7 @@ def others_rejoin_after_kill(ring):
     ring.wait_consistent(4)
     # The first peer, the only one with a bootstrap address, dies and finds the others again by itself.
     first = ring.peers[0]
-    wait_until((first.folder / "peers").exists, 10, "peers are cached")
+    wait_until((first.folder / "cached-peers").exists, 10, "peers are cached")
     first.kill()
     wait_until(lambda: len(ring.peers[1].request("ring")[0]) == 3, 30, "the ring closes")
     first.start().wait_joined()
