@@ -73,7 +73,7 @@ static int admission_check(struct chord *c, struct now now, const struct incomin
 		return ERR_FORBIDDEN;
 	if (!c->is_member || c->leaving.is_active)
 		return ERR_NOT_JOINED;
-	if (chord_tables_find(c, id) == NULL && chord_tables_add(c, now, id) == NULL)
+	if (chord_tables_find(c, id) == NULL && chord_tables_add(c, id) == NULL)
 		return ERR_LIMIT;
 	if (c->admission.is_active ? !node_id_equal(&c->admission.joining, id) :
 				     admission_ticket(c) == NULL)

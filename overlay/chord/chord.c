@@ -221,7 +221,7 @@ static void chord_leave(void *ctx, struct now now)
 static void chord_link_up(void *ctx, struct now now, const struct node_id *id, bool send_update)
 {
 	struct chord *c = ctx;
-	struct chord_node *node = chord_tables_add(c, now, id);
+	struct chord_node *node = chord_tables_add(c, id);
 
 	c->now_hint = now.mono;
 	if (node == NULL)

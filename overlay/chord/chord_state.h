@@ -50,7 +50,6 @@ struct chord_node {
 	bool is_attached; /* the core said so; else only a direct message came from it */
 	bool is_ready;
 	bool has_left; /* its Leave came: an Update still on its way does not bring it back */
-	struct instant since;       /* in the set */
 	struct instant ready_since;
 	struct instant asked; /* when it was last asked for an Update */
 };
@@ -75,7 +74,6 @@ struct chord_attach {
 
 struct chord_finger {
 	struct node_id id;      /* zero: none */
-	bool is_empty;     /* searched, and no peer is in the interval */
 	bool was_found;    /* when the tables were last looked over */
 };
 
@@ -189,7 +187,7 @@ struct chord {
 
 struct chord_node *chord_tables_find(const struct chord *c, const struct node_id *id);
 /* Finds or adds; NULL at the limit. */
-struct chord_node *chord_tables_add(struct chord *c, struct now now, const struct node_id *id);
+struct chord_node *chord_tables_add(struct chord *c, const struct node_id *id);
 void chord_tables_remove(struct chord *c, const struct node_id *id);
 bool chord_tables_is_ready(const struct chord *c, const struct node_id *id);
 /* Marks and recomputes; true when it was not ready before. */

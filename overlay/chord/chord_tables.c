@@ -33,7 +33,7 @@ struct chord_node *chord_tables_find(const struct chord *c, const struct node_id
 	return NULL;
 }
 
-struct chord_node *chord_tables_add(struct chord *c, struct now now, const struct node_id *id)
+struct chord_node *chord_tables_add(struct chord *c, const struct node_id *id)
 {
 	size_t place = chord_tables_place(c, id);
 
@@ -49,7 +49,7 @@ struct chord_node *chord_tables_add(struct chord *c, struct now now, const struc
 	memmove(&c->nodes[place + 1], &c->nodes[place],
 		(c->node_count - place) * sizeof(*c->nodes));
 	c->node_count++;
-	c->nodes[place] = (struct chord_node){ .id = *id, .since = now.mono };
+	c->nodes[place] = (struct chord_node){ .id = *id };
 	return &c->nodes[place];
 }
 
@@ -176,10 +176,8 @@ static void chord_tables_set_fingers(struct chord *c)
 	for (size_t k = 0; k < c->routable_count; k++) {
 		size_t i = chord_tables_finger_of(c, &c->routable[k]);
 
-		if (i < c->finger_count && node_id_is_zero(&c->fingers[i].id)) {
+		if (i < c->finger_count && node_id_is_zero(&c->fingers[i].id))
 			c->fingers[i].id = c->routable[k];
-			c->fingers[i].is_empty = false;
-		}
 	}
 }
 

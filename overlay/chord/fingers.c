@@ -46,11 +46,7 @@ static struct node_id fingers_random_point(struct chord *c, size_t index)
 /* A Ping found who owns a point of the interval: attach to it when it lies inside. */
 static void fingers_pinged(struct chord *c, struct now now, size_t index, const struct node_id *id)
 {
-	if (chord_tables_finger_of(c, id) != index) {
-		c->fingers[index].is_empty = true;
-		return;
-	}
-	if (chord_tables_find(c, id) == NULL)
+	if (chord_tables_finger_of(c, id) == index && chord_tables_find(c, id) == NULL)
 		(void)chord_attach_finger(c, now, index, id);
 }
 

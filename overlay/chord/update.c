@@ -330,7 +330,7 @@ static void update_on_request(void *ctx, struct now now, const struct incoming *
 		return;
 	}
 	transport_answer(c->peer, now, request->handle, SLICE_EMPTY, NULL, 0);
-	if (node == NULL && chord_tables_add(c, now, from) == NULL)
+	if (node == NULL && chord_tables_add(c, from) == NULL)
 		return;
 	update_log_received(c, from, &u);
 	if (c->is_client) {

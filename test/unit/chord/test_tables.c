@@ -36,7 +36,7 @@ static void bench_add(struct bench *b, uint8_t high, bool ready)
 {
 	struct node_id id = at(high);
 
-	chord_tables_add(b->chord, b->now, &id)->is_attached = true;
+	chord_tables_add(b->chord, &id)->is_attached = true;
 	(void)chord_tables_set_ready(b->chord, b->now, &id, ready);
 }
 
@@ -95,7 +95,7 @@ START_TEST(own_id_is_never_listed)
 	struct bench b = bench_new();
 	struct node_id self = at(0x80);
 
-	ck_assert_ptr_null(chord_tables_add(b.chord, b.now, &self));
+	ck_assert_ptr_null(chord_tables_add(b.chord, &self));
 	net_free(b.net);
 }
 END_TEST
@@ -189,10 +189,10 @@ START_TEST(nodes_have_a_limit)
 	for (unsigned i = 0; i < CHORD_NODES_MAX; i++) {
 		id.bytes[14] = (uint8_t)(i >> 8);
 		id.bytes[15] = (uint8_t)i;
-		ck_assert_ptr_nonnull(chord_tables_add(b.chord, b.now, &id));
+		ck_assert_ptr_nonnull(chord_tables_add(b.chord, &id));
 	}
 	id.bytes[1] = 1;
-	ck_assert_ptr_null(chord_tables_add(b.chord, b.now, &id));
+	ck_assert_ptr_null(chord_tables_add(b.chord, &id));
 	net_free(b.net);
 }
 END_TEST
