@@ -210,22 +210,28 @@ void connection_receive(struct connection *c, struct slice bytes)
 	driver_drain(c->node);
 }
 
+/* What one SEND effect holds becomes one TLS record: a RELOAD frame each, so that a dissector finds the next
+ * one. All records of a turn leave in one write. */
 static void output_append(struct connection *c, const struct slice *parts, size_t count)
 {
-	size_t len = c->output_len;
+	uint32_t len = 0;
 
 	for (size_t i = 0; i < count; i++)
-		len += parts[i].len;
-	if (len > c->output_room) {
-		c->output_room = len < 2048 ? 2048 : len * 2;
+		len += (uint32_t)parts[i].len;
+	if (len == 0)
+		return;
+	if (c->output_len + sizeof(len) + len > c->output_room) {
+		c->output_room = (c->output_len + sizeof(len) + len) * 2;
 		c->output = memory_resize(c->output, c->output_room);
 	}
+	memcpy(c->output + c->output_len, &len, sizeof(len));
+	c->output_len += sizeof(len);
 	for (size_t i = 0; i < count; i++) {
 		if (parts[i].len > 0)
 			memcpy(c->output + c->output_len, parts[i].data, parts[i].len);
 		c->output_len += parts[i].len;
 	}
-	if (c->dirty || c->output_len == 0)
+	if (c->dirty)
 		return;
 	c->dirty = true;
 	c->next_dirty = c->node->driver.dirty;
@@ -247,13 +253,30 @@ void connection_send(struct connection *c, const struct slice *parts, size_t cou
 		connection_fail(c, err, tls_engine_error(c->engine));
 }
 
+static int output_write(struct connection *c)
+{
+	size_t at = 0;
+	uint32_t len;
+	int err = 0;
+
+	while (err == 0 && at < c->output_len) {
+		struct slice run;
+
+		memcpy(&len, c->output + at, sizeof(len));
+		at += sizeof(len);
+		run = slice_of(c->output + at, len);
+		at += len;
+		err = tls_engine_write(c->engine, &run, 1);
+	}
+	return err;
+}
+
 static void output_flush(struct connection *c)
 {
-	struct slice plaintext = slice_of(c->output, c->output_len);
 	int err = 0;
 
 	if (c->output_len > 0 && !c->closing && c->failure == 0) {
-		err = tls_engine_write(c->engine, &plaintext, 1);
+		err = output_write(c);
 		connection_flush_ciphertext(c);
 	}
 	c->output_len = 0;
@@ -329,6 +352,8 @@ bool connections_report_failed(struct node *n, struct now now)
 		app_link_closed(c, now);
 	else if (c->link != 0)
 		peer_link_down(n->peer, now, c->link, reason);
+	else if (!c->established)
+		peer_link_refused(n->peer, &c->remote, reason);
 	connection_close(c);
 	return true;
 }

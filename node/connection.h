@@ -38,7 +38,7 @@ struct connection {
 	struct address remote;
 	struct tls_engine *engine;
 	struct instant give_up; /* end of the handshake */
-	uint8_t *output;        /* plaintext of this turn; streams only */
+	uint8_t *output;        /* plaintext of this turn, each run behind its length; streams only */
 	size_t output_len, output_room;
 	bool dirty;
 	struct connection *next, *previous;   /* all */

@@ -12,7 +12,8 @@
 #include "overlay/transport_state.h"
 
 #define LINK_OPEN_TIMEOUT_MS 5000  /* connection and handshake */
-#define LINK_UNUSED_TIMEOUT_S 60   /* of a bootstrap link that was never attached */
+#define LINK_UNUSED_TIMEOUT_S 30   /* of a bootstrap link that was never attached */
+#define LINK_EVICT_IDLE_S 5        /* unattached links idle for so long give way in a full table */
 #define LINK_SUPERSEDED_MS 1000    /* the end that decides closes the older link after this */
 #define LINK_SUPERSEDED_OTHER_S 10 /* the other end, should the first not have done it */
 #define LINK_SIMULTANEOUS_S 5      /* links younger than this may have crossed */
@@ -316,6 +317,25 @@ static int link_identify(struct peer *p, struct now now, struct slice certificat
 	return err;
 }
 
+/* In a full table the link that did nothing for longest goes, if nobody attached it: a bootstrap node
+ * would otherwise be shut by those who have long found their place. */
+static void link_make_room(struct peer *p, struct now now)
+{
+	struct link *idlest = NULL;
+	struct link *l;
+	size_t cursor = 0;
+
+	if (map_count(p->links->by_id) < p->links_max)
+		return;
+	while ((l = link_table_next(p, &cursor)) != NULL)
+		if (l->state == LINK_UP && l->purpose == LINK_OVERLAY &&
+		    (idlest == NULL || instant_before(l->last_used, idlest->last_used)))
+			idlest = l;
+	if (idlest != NULL && instant_due(instant_add(idlest->last_used, duration_s(LINK_EVICT_IDLE_S)),
+					  now.mono))
+		link_close(p, now, idlest, ERR_LIMIT);
+}
+
 void peer_link_refused(struct peer *p, const struct address *remote, int reason)
 {
 	char text[ADDRESS_TEXT_SIZE];
@@ -338,6 +358,8 @@ link_id peer_link_accept(struct peer *p, struct now now, enum link_purpose purpo
 		err = ERR_NOT_JOINED;
 	if (err == 0 && purpose == LINK_APPLICATION && !attach_expects_app_link(p, &identity))
 		err = ERR_FORBIDDEN;
+	if (err == 0)
+		link_make_room(p, now);
 	l = err == 0 ? link_add(p, now, remote, type, purpose) : NULL;
 	if (err == 0 && l == NULL)
 		err = ERR_LIMIT;

@@ -62,6 +62,9 @@ link_id peer_link_accept(struct peer *p, struct now now, enum link_purpose purpo
 			 enum overlay_link_type type, const struct address *remote,
 			 struct slice certificate);
 
+/* An incoming connection whose handshake failed, be it for its certificate: counted and logged as refused. */
+void peer_link_refused(struct peer *p, const struct address *remote, int reason);
+
 /* A link asked for by LINK_OPEN: handshake done. The peer may refuse the certificate (LINK_CLOSE follows). */
 void peer_link_up(struct peer *p, struct now now, link_id link, struct slice certificate);
 
