@@ -431,6 +431,11 @@ START_TEST(link_refuses_bad_certificates_and_beyond_its_limit)
 	remote_init(&b, 0x20, 1);
 	ck_assert(core_accept(c, &a) != 0);
 	ck_assert_uint_eq(core_accept(c, &b), 0);
+	/* An idle link that nobody attached gives way. */
+	core_advance(c, 5000);
+	ck_assert(core_accept(c, &b) != 0);
+	ck_assert_uint_eq(link_count(c->peer), 1);
+	ck_assert_uint_eq(link_find_node(c->peer, &a.id), 0);
 	remote_free(&a);
 	remote_free(&b);
 	core_free(c);

@@ -199,7 +199,7 @@ START_TEST(bootstrap_open_gives_a_link_to_look_with)
 	ck_assert_uint_eq(looked, 1);
 	ck_assert_int_eq(looked_err, 0);
 	ck_assert_uint_eq(c->joins, 0);
-	/* Not used for anything: closed after a minute. */
+	/* Not used for anything: closed before long. */
 	for (size_t i = 0; i < 70; i++) {
 		struct frame f;
 
