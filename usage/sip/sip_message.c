@@ -213,6 +213,19 @@ static int sip_scan_start_line(struct sip_message *m, struct slice line)
 	return 0;
 }
 
+/* Each ';' is followed by something: what is added behind must not make an empty parameter. */
+static bool sip_params_are_full(struct slice params)
+{
+	struct slice rest, item = sip_cut(params, ';', &rest);
+
+	if (params.len == 0)
+		return true;
+	do
+		item = sip_trim(sip_cut(rest, ';', &rest));
+	while (item.len > 0 && rest.len > 0);
+	return item.len > 0 && params.data[params.len - 1] != ';';
+}
+
 int sip_via_parse(struct slice element, struct sip_via *via)
 {
 	struct slice params, value, behind, sent_by = sip_cut(element, ';', &params);
@@ -223,6 +236,8 @@ int sip_via_parse(struct slice element, struct sip_via *via)
 	*via = (struct sip_via){ .element = element };
 	if (sent_by.len < element.len)
 		via->params = slice_of(element.data + sent_by.len, element.len - sent_by.len);
+	if (!sip_params_are_full(via->params))
+		return ERR_MALFORMED;
 	sent_by = sip_trim(sent_by);
 	for (i = 0; i < sent_by.len && !(slashes == 2 && sent_by.data[i] == ' '); i++)
 		slashes += sent_by.data[i] == '/';

@@ -12,6 +12,9 @@
 #include "usage/sip/sip_stream.h"
 
 #define SIP_PACE_S 2 /* before an answer that some phones react to by asking again at once */
+/* What a proxy adds to a request at most: one that would pass a limit then is refused at once. */
+#define SIP_ADDED_LINES 8
+#define SIP_ADDED_BYTES 2048
 #define SIP_ALLOW                                                                                  \
 	"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, MESSAGE, SUBSCRIBE, NOTIFY, INFO, "   \
 	"UPDATE, PRACK, REFER\r\n"
@@ -111,7 +114,10 @@ static bool sip_check_request(struct sip_passage *p, struct now now)
 	const struct sip_message *m = p->m;
 	int status = 0;
 
-	if (m->uri_err == ERR_UNSUPPORTED || (m->uri_err == 0 && m->uri.is_sips))
+	if (m->header_count + SIP_ADDED_LINES > SIP_HEADERS_MAX ||
+	    m->head_len + SIP_ADDED_BYTES > SIP_HEAD_MAX || m->bytes.len + SIP_ADDED_BYTES > SIP_MESSAGE_MAX)
+		status = 513;
+	else if (m->uri_err == ERR_UNSUPPORTED || (m->uri_err == 0 && m->uri.is_sips))
 		status = 416;
 	else if (m->max_forwards == 0 && !sip_message_is(m, "OPTIONS"))
 		status = 483;

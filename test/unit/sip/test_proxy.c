@@ -161,6 +161,20 @@ START_TEST(requests_are_answered_here)
 }
 END_TEST
 
+START_TEST(request_with_no_room_for_the_proxys_headers_is_answered_513)
+{
+	struct world *w = world_of(1, ALICE);
+	struct phone *alice = phone_new(w, 0, "alice", false);
+	char lines[2048] = "";
+
+	for (unsigned i = 0; i < 118; i++)
+		snprintf(lines + strlen(lines), sizeof(lines) - strlen(lines), "X: %u\n", i);
+	phone_request(alice, "INVITE", ALICE, "full", lines, "");
+	phone_expect(alice, 10, "SIP/2.0 513");
+	world_free(w);
+}
+END_TEST
+
 START_TEST(message_waiting_is_refused_slowly)
 {
 	struct world *w = world_of(1, ALICE);
@@ -305,7 +319,9 @@ int main(void)
 {
 	return RUN_TESTS("sip_proxy", redirection_to_another_aor_is_followed, redirection_in_a_circle_ends,
 			 redirection_to_a_gruu_is_followed, user_without_phones_is_answered_480,
-			 requests_are_answered_here, message_waiting_is_refused_slowly,
+			 requests_are_answered_here,
+			 request_with_no_room_for_the_proxys_headers_is_answered_513,
+			 message_waiting_is_refused_slowly,
 			 stream_is_cut_and_kept_alive, large_request_goes_by_the_phones_tcp_connection,
 			 far_proxy_cannot_relay_through_us, forged_flow_token_is_of_no_use,
 			 node_that_has_not_joined_answers_503, keepalives_and_junk_are_not_answered);
