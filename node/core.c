@@ -11,10 +11,13 @@
 #include "node/connection.h"
 #include "node/control.h"
 #include "node/driver.h"
+#include "node/sip_listener.h"
 #include "node/sip_passwords.h"
 #include "overlay/base/invariant.h"
 
 #define BOOTSTRAP_SEARCH_MS 2000
+#define BOOTSTRAP_AGAIN_MS 6000 /* between two looks, and up to as much again at random */
+#define BOOTSTRAP_LAST_MS 60000
 #define CACHE_FILE "cached-peers"
 #define KNOWN_MAX (SETTING_ADDRESSES_MAX + CACHED_PEERS_MAX)
 
@@ -105,6 +108,7 @@ int core_new(struct node *n, bool first, char *detail, size_t detail_size)
 void core_free(struct node *n)
 {
 	control_end_calls(n, ERR_NOT_JOINED);
+	sip_listener_drop_streams(n);
 	if (n->sip != NULL)
 		sip_usage_free(n->sip);
 	if (n->certificates != NULL)
@@ -165,16 +169,58 @@ static void start(struct node *n, const struct address *known, size_t count)
 	driver_drain(n);
 }
 
-/* Nobody answered: begin again as the first peer. */
+/* A member has told us of its neighbourhood: there is a ring, however long it takes to join it. */
+static bool ring_is_known(const struct node *n)
+{
+	const struct topology *t = peer_topology(n->peer);
+	struct topology_view view;
+
+	t->ops->view(t->ctx, &view);
+	return view.successor_count > 0;
+}
+
+/* Nobody answers at all: there is no ring. When others answer and none of them is a member, bootstrap peers
+ * have started together and each waits for another to be the first: after a random time one of us is, and
+ * the others, which lose their links to it by that, come back and join. */
+static bool ring_is_missing(const struct node *n)
+{
+	uint64_t waited_ms = instant_since(node_now().mono, n->started.mono).us / 1000;
+	bool is_first_look = waited_ms < BOOTSTRAP_SEARCH_MS + BOOTSTRAP_AGAIN_MS;
+
+	if (ring_is_known(n))
+		return false;
+	if (peer_state(n->peer) == PEER_JOINING)
+		return !is_first_look;
+	return is_first_look || waited_ms > BOOTSTRAP_LAST_MS;
+}
+
+static void on_search_end(uv_timer_t *timer);
+
+static void search_again(struct node *n)
+{
+	struct security security = provider_security(n->provider);
+	uint16_t chance;
+
+	security.ops->random(security.ctx, &chance, sizeof(chance));
+	(void)uv_timer_start(&n->bootstrap_timer, on_search_end,
+			     BOOTSTRAP_AGAIN_MS + chance % BOOTSTRAP_AGAIN_MS, 0);
+}
+
+/* No ring: begin again as the first peer. */
 static void on_search_end(uv_timer_t *timer)
 {
 	struct node *n = timer->data;
+	enum peer_state state = n->phase == NODE_RUNNING ? peer_state(n->peer) : PEER_LEFT;
 	char detail[300];
 
-	if (n->phase != NODE_RUNNING ||
-	    (peer_state(n->peer) != PEER_IDLE && peer_state(n->peer) != PEER_CONNECTING))
+	if (state != PEER_IDLE && state != PEER_CONNECTING && state != PEER_JOINING)
 		return;
-	log_info(&n->log, "bootstrap.alone", "waited_ms=%d", BOOTSTRAP_SEARCH_MS);
+	if (!ring_is_missing(n)) {
+		search_again(n);
+		return;
+	}
+	log_info(&n->log, "bootstrap.alone", "waited_ms=%llu",
+		 (unsigned long long)(instant_since(node_now().mono, n->started.mono).us / 1000));
 	connections_close(n);
 	core_free(n);
 	if (core_new(n, true, detail, sizeof(detail)) != 0) {

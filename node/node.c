@@ -101,6 +101,10 @@ static int identity_open(struct node *n, bool keylog, char *detail, size_t detai
 	if (err == 0)
 		err = provider_identify(n->provider, n->started.wall, keystore_certificate(n->keys), &own, why,
 					sizeof(why));
+	if (err == ERR_PERMISSION) {
+		(void)snprintf(detail, detail_size, "%s", why);
+		return err;
+	}
 	if (err != 0) {
 		(void)snprintf(detail, detail_size, "%s; \"pealctl identity enroll --folder %s\" gets a "
 			       "certificate", why[0] != '\0' ? why : error_text(err), n->settings.state_folder);

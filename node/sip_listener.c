@@ -212,14 +212,19 @@ static void on_socket_closed(uv_handle_t *handle)
 	n->sip_listener = NULL;
 }
 
+void sip_listener_drop_streams(struct node *n)
+{
+	while (n->sip_listener != NULL && n->sip_listener->streams != NULL)
+		stream_close(n->sip_listener->streams);
+}
+
 void sip_listener_close(struct node *n)
 {
 	struct sip_listener *l = n->sip_listener;
 
 	if (l == NULL)
 		return;
-	while (l->streams != NULL)
-		stream_close(l->streams);
+	sip_listener_drop_streams(n);
 	for (size_t i = 0; i < l->count; i++) {
 		uv_close((uv_handle_t *)&l->sockets[i].udp, on_socket_closed);
 		uv_close((uv_handle_t *)&l->sockets[i].tcp, on_socket_closed);

@@ -10,6 +10,8 @@
 /* Listens on every address of sip-listen, UDP and TCP. ERR_IO; `detail` says which and why. */
 int MUST_CHECK sip_listener_open(struct node *n, char *detail, size_t detail_size);
 void sip_listener_close(struct node *n);
+/* Closes the phones' connections; the sockets go on listening. */
+void sip_listener_drop_streams(struct node *n);
 
 /* Carries out one effect of the SIP usage. */
 void sip_listener_effect(struct node *n, struct now now, const struct sip_effect *e);
