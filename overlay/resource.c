@@ -6,6 +6,7 @@
 
 #include "overlay/access.h"
 #include "overlay/base/invariant.h"
+#include "overlay/config_update.h"
 #include "overlay/peer.h"
 
 #define RESOURCE_ARENA_BYTES (1u << 20) /* cap of one call's working memory */
@@ -211,6 +212,14 @@ static bool resource_store_goes_on(struct resource_call *call, struct now now, i
 	return true;
 }
 
+/* 7.4.1.2: a peer that does not know a Kind of the configuration is sent the configuration. */
+static void resource_tell_kind(const struct resource_call *call, struct now now,
+			       const struct response *response)
+{
+	if (response->err == ERR_UNKNOWN_KIND && !node_id_is_zero(&response->signer.node_id))
+		config_update_send(call->peer, now, &response->signer.node_id);
+}
+
 static void resource_store_done(void *ctx, struct now now, const struct response *response)
 {
 	struct resource_call *call = ctx;
@@ -223,6 +232,7 @@ static void resource_store_done(void *ctx, struct now now, const struct response
 	struct store_ans ans;
 	struct arena arena;
 
+	resource_tell_kind(call, now, response);
 	if (response->err != 0 && resource_store_goes_on(call, now, response->err))
 		return;
 	arena_init(&arena, RESOURCE_ARENA_BYTES);

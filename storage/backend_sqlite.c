@@ -14,7 +14,7 @@
 #include "overlay/base/invariant.h"
 #include "storage/backend.h"
 
-#define SQLITE_SCHEMA_NUMBER 1 /* PRAGMA user_version */
+#define SQLITE_SCHEMA_NUMBER "1" /* PRAGMA user_version */
 #define SQLITE_VALUE_MAX (16 << 20) /* bytes of one value at most: nothing of ours comes near */
 
 enum sqlite_statement {
@@ -68,7 +68,7 @@ static const char sqlite_schema[] =
 	" hash BLOB NOT NULL UNIQUE,"
 	" der BLOB NOT NULL"
 	") STRICT;"
-	"PRAGMA user_version = 1;";
+	"PRAGMA user_version = " SQLITE_SCHEMA_NUMBER ";";
 
 struct backend_sqlite {
 	sqlite3 *db;
@@ -371,11 +371,11 @@ static int sqlite_open(struct backend_sqlite *b, const char *path, char *detail,
 			 sqlite3_errmsg(b->db));
 		return ERR_STORAGE;
 	}
-	if (strcmp(text, "0") != 0 && atoi(text) != SQLITE_SCHEMA_NUMBER) {
+	if (strcmp(text, "0") != 0 && strcmp(text, SQLITE_SCHEMA_NUMBER) != 0) {
 		snprintf(detail, detail_size,
-			 "the database %s has schema number %s, this program knows %d: use the program that "
-			 "made it, or move the file away",
-			 path, text, SQLITE_SCHEMA_NUMBER);
+			 "the database %s has schema number %s, this program knows " SQLITE_SCHEMA_NUMBER
+			 ": use the program that made it, or move the file away",
+			 path, text);
 		return ERR_STORAGE;
 	}
 	for (size_t i = 0; i < STATEMENT_COUNT; i++) {

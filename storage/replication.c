@@ -21,29 +21,14 @@
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
+#include "storage/hand_over.h"
 #include "storage/transfer.h"
 
 #define REPLICA_WAIT_MS 3000u      /* an owner's patience with its replicas */
-#define TRANSFERS_MAX 16u          /* maintenance Stores in flight; those of clients' Stores come on top */
 #define SWEEP_SETTLE_MS 50u        /* changes of the topology come in bursts */
 #define SWEEP_RETRY_MS 5000u
 
-struct hand_over {
-	struct hand_over *next;
-	struct storage *storage;
-	struct node_id to;
-	struct node_id *points; /* owned */
-	size_t count;
-	size_t at;          /* the next one to begin with */
-	size_t outstanding; /* transfers */
-	int err;            /* the first one met */
-	storage_done_fn *done;
-	void *done_ctx;
-	struct timer timer;
-};
-
 static void replication_sweep(void *ctx, struct now now);
-static void hand_over_step(void *ctx, struct now now);
 
 static size_t replication_nodes(const struct storage *s, struct node_id out[TOPOLOGY_REPLICAS])
 {
@@ -258,6 +243,7 @@ static void replication_sweep_owned(struct storage *s, struct now now, struct st
 	size_t count = replication_nodes(s, replicas);
 
 	r->owner_may_lack_it = true;
+	r->is_parting = false;
 	replication_prune_holders(s, r);
 	for (size_t i = 0; i < count; i++) {
 		const struct holder *h = store_holder(r, &replicas[i], true);
@@ -285,6 +271,14 @@ static bool replication_is_author(const struct storage *s, const struct stored_r
 	return true;
 }
 
+/* While another node owns it, those we made replicas once may forget, and it is not us they tell. */
+static void replication_keep_holder(struct stored_resource *r, const struct node_id *owner)
+{
+	for (size_t i = 0; i < r->holder_count; i++)
+		if (!node_id_equal(&r->holders[i].node, owner))
+			r->holders[i].confirmed = 0;
+}
+
 /* Tells the owner. True when it and two replicas of its own hold everything. */
 static bool replication_tell_owner(struct storage *s, struct now now, struct stored_resource *r, bool must)
 {
@@ -293,9 +287,18 @@ static bool replication_tell_owner(struct storage *s, struct now now, struct sto
 
 	/* Unknown: the zero Node-ID stands for whoever is responsible. */
 	replication_owner(s, &r->point, &owner);
+	replication_keep_holder(r, &owner);
 	h = store_holder(r, &owner, true);
 	if (h == NULL)
 		return false;
+	if (!must && !r->owner_may_lack_it) {
+		r->is_parting = false;
+		return false;
+	}
+	/* What it confirmed before does not do: it must learn now that we hold this no longer. */
+	if (must && !r->is_parting)
+		h->confirmed = 0;
+	r->is_parting = must;
 	if (h->confirmed >= r->version) {
 		r->owner_may_lack_it = false;
 		if (!must)
@@ -312,16 +315,42 @@ static bool replication_tell_owner(struct storage *s, struct now now, struct sto
 	return false;
 }
 
+/* Data of Kinds that a newer configuration no longer has, or shapes otherwise, goes (11.1). True when
+ * nothing is left of `r`. */
+static bool replication_drop_kinds(struct storage *s, struct now now, struct stored_resource *r)
+{
+	const struct kind_table *kinds = &peer_configuration(s->peer)->kinds;
+	struct node_id point = r->point;
+
+	for (size_t i = 0; r != NULL && i < r->kind_count;) {
+		struct stored_kind *k = r->kinds[i];
+		const struct kind *kind = kind_find(kinds, k->id);
+		size_t left = k->count;
+
+		if (kind != NULL && kind->model == k->model) {
+			i++;
+			continue;
+		}
+		log_info(peer_log(s->peer), "storage.kind_dropped", "kind=%u values=%zu", k->id, left);
+		/* The Kind goes with its last value, the Resource with its last Kind. */
+		for (; left > 0; left--)
+			store_remove(&s->store, now, k->values[left - 1]);
+		r = store_resource(&s->store, &point);
+	}
+	return r == NULL;
+}
+
 /* `r` may be gone afterwards. */
 static void replication_sweep_resource(struct storage *s, struct now now, struct stored_resource *r)
 {
+	if (replication_drop_kinds(s, now, r))
+		return;
 	switch (replication_role(s, &r->point)) {
 	case RESPONSIBLE_OWNER:
 		replication_sweep_owned(s, now, r);
 		break;
 	case RESPONSIBLE_REPLICA:
-		if (r->owner_may_lack_it)
-			replication_tell_owner(s, now, r, false);
+		replication_tell_owner(s, now, r, false);
 		break;
 	case RESPONSIBLE_NOT:
 		if (replication_tell_owner(s, now, r, true) && r->waits == NULL) {
@@ -385,115 +414,6 @@ void replication_topology_changed(struct storage *s, struct now now, bool replic
 		replication_sweep_soon(s, now, SWEEP_SETTLE_MS);
 }
 
-/* ---- Hand-over ---- */
-
-static void hand_over_end(struct hand_over *job, struct now now)
-{
-	struct storage *s = job->storage;
-
-	for (struct hand_over **link = &s->hand_overs; *link != NULL; link = &(*link)->next) {
-		if (*link == job) {
-			*link = job->next;
-			break;
-		}
-	}
-	log_info(peer_log(s->peer), "storage.handed_over", "resources=%zu result=%s", job->count,
-		 error_name(job->err));
-	if (job->done != NULL)
-		job->done(job->done_ctx, now, job->err);
-	free(job->points);
-	free(job);
-}
-
-/* The receiver is out of reach: no use in trying the rest. */
-static bool hand_over_is_hopeless(int err)
-{
-	return err == ERR_REQUEST_TIMEOUT || err == ERR_NO_ROUTE || err == ERR_LINK || err == ERR_CANCELLED;
-}
-
-static void hand_over_note(struct hand_over *job, int err)
-{
-	if (err == 0)
-		return;
-	if (job->err == 0)
-		job->err = err;
-	if (hand_over_is_hopeless(err))
-		job->at = job->count;
-}
-
-/* Begins with one Resource. */
-static void hand_over_resource(struct hand_over *job, struct now now, struct stored_resource *r)
-{
-	struct storage *s = job->storage;
-	struct holder *h = store_holder(r, &job->to, true);
-	struct transfer *under_way;
-	int err;
-
-	if (h != NULL && h->confirmed >= r->version && !h->in_flight)
-		return;
-	under_way = transfer_find(s, &r->point, &job->to);
-	if (under_way != NULL && under_way->hand_over == NULL) {
-		under_way->hand_over = job;
-		job->outstanding++;
-		return;
-	}
-	err = transfer_start(s, now, r, &job->to, 1, job);
-	if (err == 0)
-		job->outstanding++;
-	else
-		hand_over_note(job, err);
-}
-
-static void hand_over_step(void *ctx, struct now now)
-{
-	struct hand_over *job = ctx;
-
-	while (job->at < job->count && job->outstanding < TRANSFERS_MAX) {
-		struct stored_resource *r =
-			store_resource(&job->storage->store, &job->points[job->at++]);
-
-		if (r != NULL)
-			hand_over_resource(job, now, r);
-	}
-	if (job->at >= job->count && job->outstanding == 0)
-		hand_over_end(job, now);
-}
-
-void replication_hand_over(struct storage *s, struct now now, const struct node_id *to,
-			   const struct node_id *after, const struct node_id *upto,
-			   storage_done_fn *done, void *done_ctx)
-{
-	struct hand_over *job = memory_alloc(sizeof(*job));
-	size_t cursor = 0;
-	void *item;
-
-	job->storage = s;
-	job->to = *to;
-	job->done = done;
-	job->done_ctx = done_ctx;
-	job->points = memory_alloc((map_count(s->store.resources) + 1) * sizeof(*job->points));
-	while (map_next(s->store.resources, &cursor, NULL, &item)) {
-		const struct stored_resource *r = item;
-
-		if (node_id_in_range(&r->point, after, upto))
-			job->points[job->count++] = r->point;
-	}
-	job->next = s->hand_overs;
-	s->hand_overs = job;
-	/* By a timer: the caller's step ends before `done` is called. */
-	timer_arm(peer_timers(s->peer), &job->timer, now.mono, hand_over_step, job);
-}
-
-/* The job a transfer belonged to goes on with the rest of the same Resource, then with others. */
-static void hand_over_transferred(struct hand_over *job, struct now now, struct stored_resource *r, int err)
-{
-	job->outstanding--;
-	hand_over_note(job, err);
-	if (err == 0 && r != NULL && !hand_over_is_hopeless(job->err))
-		hand_over_resource(job, now, r);
-	hand_over_step(job, now);
-}
-
 void replication_transferred(struct storage *s, struct now now, const struct transfer *t, int err)
 {
 	struct stored_resource *r = store_resource(&s->store, &t->point);
@@ -517,13 +437,7 @@ void replication_transferred(struct storage *s, struct now now, const struct tra
 void replication_reset(struct storage *s, struct now now)
 {
 	transfer_cancel_all(s);
-	for (struct hand_over *job = s->hand_overs; job != NULL; job = job->next) {
-		job->outstanding = 0;
-		job->at = job->count;
-		if (job->err == 0)
-			job->err = ERR_STORAGE;
-		timer_arm(peer_timers(s->peer), &job->timer, now.mono, hand_over_step, job);
-	}
+	hand_over_fail_all(s, now);
 }
 
 void replication_free(struct storage *s)
@@ -551,12 +465,5 @@ void replication_free(struct storage *s)
 			r->waits = next;
 		}
 	}
-	while (s->hand_overs != NULL) {
-		struct hand_over *job = s->hand_overs;
-
-		s->hand_overs = job->next;
-		timer_disarm(peer_timers(s->peer), &job->timer);
-		free(job->points);
-		free(job);
-	}
+	hand_over_free_all(s);
 }

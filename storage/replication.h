@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Copies at other nodes: replicas (RFC 6940 10.4), hand-over (10.5), what topology changes ask (10.7.3). */
+/* Copies at other nodes: replicas (RFC 6940 10.4) and what topology changes ask (10.7.3). */
 #ifndef STORAGE_REPLICATION_H
 #define STORAGE_REPLICATION_H
 
@@ -24,9 +24,6 @@ void replication_transferred(struct storage *s, struct now now, const struct tra
 void replication_source(struct stored_resource *r, const struct node_id *from);
 
 void replication_topology_changed(struct storage *s, struct now now, bool replicas_settled);
-void replication_hand_over(struct storage *s, struct now now, const struct node_id *to,
-			   const struct node_id *after, const struct node_id *upto,
-			   storage_done_fn *done, void *done_ctx);
 
 /* The working set is about to be loaded again: what is in flight is of no use; hand-overs fail. */
 void replication_reset(struct storage *s, struct now now);

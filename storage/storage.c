@@ -8,6 +8,7 @@
 #include "overlay/access.h"
 #include "overlay/base/invariant.h"
 #include "storage/data_model.h"
+#include "storage/hand_over.h"
 #include "storage/replication.h"
 #include "storage/storage_state.h"
 
@@ -287,7 +288,7 @@ static void storage_hand_over(void *ctx, struct now now, const struct node_id *t
 			      const struct node_id *after, const struct node_id *upto,
 			      storage_done_fn *done, void *done_ctx)
 {
-	replication_hand_over(ctx, now, to, after, upto, done, done_ctx);
+	hand_over_start(ctx, now, to, after, upto, done, done_ctx);
 }
 
 static void storage_topology_changed(void *ctx, struct now now, bool replicas_settled)

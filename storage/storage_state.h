@@ -9,6 +9,7 @@
 #include "storage/store.h"
 
 #define STORAGE_ARENA_BYTES (4u << 20) /* cap of one step's working memory */
+#define TRANSFERS_MAX 16u /* maintenance Stores in flight; those of clients' Stores come on top */
 /* Bytes of a message beside body and certificates: forwarding header with its lists, signature. */
 #define STORAGE_MESSAGE_OVERHEAD 600
 
@@ -38,7 +39,7 @@ struct storage {
 	/* replication.c */
 	struct transfer *transfers; /* in flight */
 	size_t transfer_count;
-	struct hand_over *hand_overs;
+	struct hand_over *hand_overs; /* hand_over.c */
 	bool replicas_settled;
 	struct timer sweep_timer;
 	struct node_id *sweep_points; /* owned; the Resources of the sweep under way, NULL: none is */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A Store from one holder of a Resource to another, and what follows when the other holds newer data.
  *
- * Every value carries the number of its put; a holder is known to have everything up to some number. So only what is new travels, changes made while a Store is under way go together in the next
- * one, and a Resource too large for a message goes in several. */
+ * Every value carries the number of its put; a holder is known to have everything up to some number. So only
+ * what is new travels, changes made while a Store is under way go together in the next one, and a Resource
+ * too large for a message goes in several. */
 #include "storage/transfer.h"
 
 #include <stdlib.h>

@@ -355,6 +355,46 @@ START_TEST(partition_heals_to_the_newest_record)
 }
 END_TEST
 
+/* Peers come, go and crash, one at a time with time to repair in between; nothing acknowledged is lost. */
+static void churn(uint64_t seed, int steps)
+{
+	struct stored_net *s = stored_net_new(PEERS, seed);
+	struct prng chance;
+
+	prng_seed(&chance, seed);
+	store_all(s, PEERS);
+	for (int i = 0; i < steps; i++) {
+		size_t node = prng_below(&chance, net_count(s->n));
+		size_t running = 0;
+
+		for (size_t k = 0; k < net_count(s->n); k++)
+			running += net_is_running(s->n, k);
+		if (!net_is_running(s->n, node))
+			net_start(s->n, node);
+		else if (running < PEERS / 2 || prng_below(&chance, 3) == 0)
+			net_start(s->n, net_add(s->n, NULL));
+		else if (prng_below(&chance, 3) == 0)
+			net_leave(s->n, node);
+		else
+			net_kill(s->n, node, prng_below(&chance, 2) == 0);
+		net_run(s->n, duration_ms(prng_below(&chance, 8000)));
+		stored_net_settle(s, 120);
+		expect_fetched(s, PEERS);
+		expect_protected(s, PEERS, 120);
+	}
+	stored_net_free(s);
+}
+
+START_TEST(records_survive_churn)
+{
+	const char *seeds = getenv("STORED_NET_SEEDS"); /* how many; more by hand */
+	uint64_t count = seeds == NULL ? 3 : strtoull(seeds, NULL, 10);
+
+	for (uint64_t seed = 100; seed < 100 + count; seed++)
+		churn(seed, 12);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS("replication", store_is_acknowledged_with_two_replicas,
@@ -364,5 +404,5 @@ int main(void)
 			 restarted_owner_serves_and_keeps_up, wiped_replica_is_filled_again,
 			 removal_reaches_replicas, records_expire_everywhere,
 			 store_goes_on_after_a_later_time, many_values_travel_in_many_messages,
-			 partition_heals_to_the_newest_record);
+			 partition_heals_to_the_newest_record, records_survive_churn);
 }

@@ -373,11 +373,11 @@ START_TEST(failed_commit_changes_nothing)
 	l = lone_new(&failing.backend);
 	ck_assert_int_eq(store_single("one", 100), 0);
 	failing.fail_commit = true;
-	ck_assert_int_eq(store_single("two", 101), ERR_STORAGE);
+	ck_assert_int_eq(store_single("two", 101), ERR_NOT_FOUND);
 	expect_single("one");
 	failing.fail_commit = false;
 	failing.fail_put = true;
-	ck_assert_int_eq(store_single("two", 101), ERR_STORAGE);
+	ck_assert_int_eq(store_single("two", 101), ERR_NOT_FOUND);
 	expect_single("one");
 	failing.fail_put = false;
 	ck_assert_int_eq(store_single("two", 101), 0);
@@ -431,9 +431,32 @@ START_TEST(store_bounds_what_one_signer_takes)
 		arena_reset(&l->arena);
 	}
 	/* 1 MiB of values of 4 KB. */
-	ck_assert_int_eq(err, ERR_LIMIT);
+	ck_assert_int_eq(err, ERR_FORBIDDEN);
 	ck_assert(accepted > 240 && accepted < 263);
 	ck_assert_uint_eq(lone_logged(l, "storage.refused", "reason=LIMIT"), 1);
+	end();
+}
+END_TEST
+
+START_TEST(data_of_dropped_kinds_goes)
+{
+	struct configuration *c;
+	struct storage_statistics statistics;
+	struct stored_data data;
+
+	begin();
+	ck_assert_int_eq(store_single("one", 100), 0);
+	data = lone_value(l, LONE_WIDE, 0, "k", "v", 100);
+	ck_assert_int_eq(lone_store(l, LONE_WIDE, &data), 0);
+	/* As a ConfigUpdate does: the last Kind is gone. */
+	c = (struct configuration *)peer_configuration(l->peer);
+	c->kinds.count--;
+	peer_storage(l->peer)->ops->topology_changed(peer_storage(l->peer)->ctx, l->now, true);
+	lone_pass(l, 100);
+	peer_storage(l->peer)->ops->statistics(peer_storage(l->peer)->ctx, &statistics);
+	ck_assert_uint_eq(statistics.values, 1);
+	expect_single("one");
+	ck_assert_uint_eq(lone_logged(l, "storage.kind_dropped", "kind=4026531844 values=1"), 1);
 	end();
 }
 END_TEST
@@ -471,5 +494,5 @@ int main(void)
 			 store_is_atomic_over_kinds, store_appends_to_array, store_refuses_one_entry_twice,
 			 removed_value_stays_as_tombstone, value_expires, failed_commit_changes_nothing,
 			 one_commit_serves_a_turn, store_bounds_what_one_signer_takes,
-			 rows_show_every_value_once);
+			 data_of_dropped_kinds_goes, rows_show_every_value_once);
 }
