@@ -133,6 +133,11 @@ void join_begin(struct chord *c, struct now now, link_id bootstrap)
 	char text[NODE_ID_TEXT_SIZE];
 
 	c->join.bootstrap = bootstrap;
+	if (c->join.state == JOIN_WAIT) {
+		/* What the wait is about went another way. */
+		c->join.failures = 0;
+		join_find(c, now);
+	}
 	if (c->join.state != JOIN_NONE)
 		return;
 	c->join.started = now.mono;
