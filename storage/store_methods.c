@@ -362,7 +362,7 @@ static void store_apply(struct store_work *w, struct now now)
 		wait->kinds[i].generation_counter = part->stored == NULL ? 0 : part->stored->generation;
 	}
 	r = store_resource(&s->store, &w->point);
-	if (r != NULL && w->req.replica_number > 0)
+	if (r != NULL)
 		replication_source(r, &w->request->signer.node_id);
 	wait->storage = s;
 	wait->point = w->point;
