@@ -23,11 +23,11 @@ struct element_rule {
 	enum element_type type;
 	size_t offset; /* in struct configuration, for the first three types */
 	uint32_t min, max;
-	int (*text)(struct xml_reading *r, xmlNode *node, const char *text, struct configuration_document *d);
-	int (*tree)(struct xml_reading *r, xmlNode *node, struct configuration_document *d);
+	int (*text)(struct xml_reading *r, struct xml_node *node, const char *text, struct configuration_document *d);
+	int (*tree)(struct xml_reading *r, struct xml_node *node, struct configuration_document *d);
 };
 
-static int read_topology_plugin(struct xml_reading *r, xmlNode *node, const char *text,
+static int read_topology_plugin(struct xml_reading *r, struct xml_node *node, const char *text,
 				struct configuration_document *d)
 {
 	(void)d;
@@ -36,7 +36,7 @@ static int read_topology_plugin(struct xml_reading *r, xmlNode *node, const char
 	return 0;
 }
 
-static int read_node_id_length(struct xml_reading *r, xmlNode *node, const char *text,
+static int read_node_id_length(struct xml_reading *r, struct xml_node *node, const char *text,
 			       struct configuration_document *d)
 {
 	uint64_t length;
@@ -48,7 +48,7 @@ static int read_node_id_length(struct xml_reading *r, xmlNode *node, const char 
 	return err;
 }
 
-static int read_root_cert(struct xml_reading *r, xmlNode *node, const char *text,
+static int read_root_cert(struct xml_reading *r, struct xml_node *node, const char *text,
 			  struct configuration_document *d)
 {
 	int err;
@@ -61,7 +61,7 @@ static int read_root_cert(struct xml_reading *r, xmlNode *node, const char *text
 	return err;
 }
 
-static int read_enrollment_server(struct xml_reading *r, xmlNode *node, const char *text,
+static int read_enrollment_server(struct xml_reading *r, struct xml_node *node, const char *text,
 				  struct configuration_document *d)
 {
 	if (d->enrollment_server_count == ENROLLMENT_SERVERS_MAX)
@@ -73,7 +73,7 @@ static int read_enrollment_server(struct xml_reading *r, xmlNode *node, const ch
 	return 0;
 }
 
-static int read_self_signed(struct xml_reading *r, xmlNode *node, const char *text,
+static int read_self_signed(struct xml_reading *r, struct xml_node *node, const char *text,
 			    struct configuration_document *d)
 {
 	char *digest = xml_attribute(node, "digest");
@@ -91,7 +91,7 @@ static int read_self_signed(struct xml_reading *r, xmlNode *node, const char *te
 	return err;
 }
 
-static int read_bootstrap_node(struct xml_reading *r, xmlNode *node, struct configuration_document *d)
+static int read_bootstrap_node(struct xml_reading *r, struct xml_node *node, struct configuration_document *d)
 {
 	struct configuration *c = &d->configuration;
 	char *text = xml_attribute(node, "address");
@@ -120,7 +120,7 @@ static int read_bootstrap_node(struct xml_reading *r, xmlNode *node, struct conf
 	return err;
 }
 
-static int read_shared_secret(struct xml_reading *r, xmlNode *node, const char *text,
+static int read_shared_secret(struct xml_reading *r, struct xml_node *node, const char *text,
 			      struct configuration_document *d)
 {
 	(void)text;
@@ -129,16 +129,16 @@ static int read_shared_secret(struct xml_reading *r, xmlNode *node, const char *
 }
 
 /* Any permitted protocol that Peal has is enough. */
-static int read_link_protocol(struct xml_reading *r, xmlNode *node, const char *text,
+static int read_link_protocol(struct xml_reading *r, struct xml_node *node, const char *text,
 			      struct configuration_document *d)
 {
-	xmlNode *other;
+	struct xml_node *other;
 	char *value;
 	int err = 0, found = strcmp(text, "TLS") == 0;
 
 	(void)d;
-	for (other = xml_element(node->parent->children); found == 0 && other != NULL;
-	     other = xml_element(other->next)) {
+	for (other = node->parent->children; found == 0 && other != NULL;
+	     other = other->next) {
 		if (!xml_is(r, other, XML_NS_BASE, "overlay-link-protocol"))
 			continue;
 		err = xml_text(r, other, &value);
@@ -150,7 +150,7 @@ static int read_link_protocol(struct xml_reading *r, xmlNode *node, const char *
 	return found != 0 ? 0 : xml_fail(r, node, ERR_UNSUPPORTED, "Peal has only the link protocol TLS");
 }
 
-static int read_id_list(struct xml_reading *r, xmlNode *node, const char *text, struct node_id *list,
+static int read_id_list(struct xml_reading *r, struct xml_node *node, const char *text, struct node_id *list,
 			size_t *count, size_t max)
 {
 	if (*count == max)
@@ -158,28 +158,28 @@ static int read_id_list(struct xml_reading *r, xmlNode *node, const char *text, 
 	return xml_node_id(r, node, text, &list[(*count)++]);
 }
 
-static int read_kind_signer(struct xml_reading *r, xmlNode *node, const char *text,
+static int read_kind_signer(struct xml_reading *r, struct xml_node *node, const char *text,
 			    struct configuration_document *d)
 {
 	return read_id_list(r, node, text, d->configuration.kind_signers,
 			    &d->configuration.kind_signer_count, SIGNERS_MAX);
 }
 
-static int read_configuration_signer(struct xml_reading *r, xmlNode *node, const char *text,
+static int read_configuration_signer(struct xml_reading *r, struct xml_node *node, const char *text,
 				     struct configuration_document *d)
 {
 	return read_id_list(r, node, text, d->configuration.configuration_signers,
 			    &d->configuration.configuration_signer_count, SIGNERS_MAX);
 }
 
-static int read_bad_node(struct xml_reading *r, xmlNode *node, const char *text,
+static int read_bad_node(struct xml_reading *r, struct xml_node *node, const char *text,
 			 struct configuration_document *d)
 {
 	return read_id_list(r, node, text, d->configuration.bad_nodes, &d->configuration.bad_node_count,
 			    BAD_NODES_MAX);
 }
 
-static int read_mandatory_extension(struct xml_reading *r, xmlNode *node, const char *text,
+static int read_mandatory_extension(struct xml_reading *r, struct xml_node *node, const char *text,
 				    struct configuration_document *d)
 {
 	static const char *const known[] = { XML_NS_CHORD, XML_NS_SIP, XML_NS_NODE_IDS };
@@ -191,13 +191,13 @@ static int read_mandatory_extension(struct xml_reading *r, xmlNode *node, const 
 	return xml_fail(r, node, ERR_UNSUPPORTED, "Peal does not know the extension \"%.100s\"", text);
 }
 
-static int read_required_kinds(struct xml_reading *r, xmlNode *element, struct configuration_document *d)
+static int read_required_kinds(struct xml_reading *r, struct xml_node *element, struct configuration_document *d)
 {
-	xmlNode *node;
+	struct xml_node *node;
 	int err = 0;
 
 	d->kind_blocks = memory_alloc(KINDS_MAX * sizeof(*d->kind_blocks));
-	for (node = xml_element(element->children); err == 0 && node != NULL; node = xml_element(node->next)) {
+	for (node = element->children; err == 0 && node != NULL; node = node->next) {
 		if (!xml_is(r, node, XML_NS_BASE, "kind-block"))
 			return xml_fail(r, node, ERR_CONFIG, "is not a kind-block");
 		if (d->kind_block_count == KINDS_MAX)
@@ -213,17 +213,17 @@ static int read_required_kinds(struct xml_reading *r, xmlNode *element, struct c
 }
 
 /* Peal's extension. Its elements have the defaults of docs/decisions/0003. */
-static int read_node_ids(struct xml_reading *r, xmlNode *element, struct configuration_document *d)
+static int read_node_ids(struct xml_reading *r, struct xml_node *element, struct configuration_document *d)
 {
 	struct configuration *c = &d->configuration;
 	uint64_t number;
-	xmlNode *node;
+	struct xml_node *node;
 	char *text;
 	int err = 0;
 
 	c->node_id_bits = 64;
 	c->node_id_slots = 4;
-	for (node = xml_element(element->children); err == 0 && node != NULL; node = xml_element(node->next)) {
+	for (node = element->children; err == 0 && node != NULL; node = node->next) {
 		bool bits = xml_is(r, node, XML_NS_NODE_IDS, "bits");
 
 		if (!bits && !xml_is(r, node, XML_NS_NODE_IDS, "slots"))
@@ -275,7 +275,7 @@ static const struct element_rule rules[] = {
 
 #define RULE_COUNT (sizeof(rules) / sizeof(rules[0]))
 
-static int read_value(struct xml_reading *r, xmlNode *node, const struct element_rule *rule, const char *text,
+static int read_value(struct xml_reading *r, struct xml_node *node, const struct element_rule *rule, const char *text,
 		      struct configuration_document *d)
 {
 	uint8_t *field = (uint8_t *)&d->configuration + rule->offset;
@@ -302,7 +302,7 @@ static int read_value(struct xml_reading *r, xmlNode *node, const struct element
 	return rule->text(r, node, text, d);
 }
 
-static int read_parameter(struct xml_reading *r, xmlNode *node, uint32_t *seen,
+static int read_parameter(struct xml_reading *r, struct xml_node *node, uint32_t *seen,
 			  struct configuration_document *d)
 {
 	const struct element_rule *rule = NULL;
@@ -352,7 +352,7 @@ static bool is_overlay_name(const char *name)
 }
 
 /* RFC 3339 in UTC. */
-static int read_expiration(struct xml_reading *r, const xmlNode *node, const char *text, struct walltime *out)
+static int read_expiration(struct xml_reading *r, const struct xml_node *node, const char *text, struct walltime *out)
 {
 	struct tm tm = { 0 };
 	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
@@ -369,7 +369,7 @@ static int read_expiration(struct xml_reading *r, const xmlNode *node, const cha
 	return 0;
 }
 
-static int read_attributes(struct xml_reading *r, xmlNode *element, struct configuration_document *d)
+static int read_attributes(struct xml_reading *r, struct xml_node *element, struct configuration_document *d)
 {
 	struct configuration *c = &d->configuration;
 	char *name = xml_attribute(element, "instance-name");
@@ -395,16 +395,16 @@ static int read_attributes(struct xml_reading *r, xmlNode *element, struct confi
 }
 
 /* The first signature element between this configuration element and the next. */
-static int read_signature(struct xml_reading *r, xmlNode *configuration, struct configuration_document *d)
+static int read_signature(struct xml_reading *r, struct xml_node *configuration, struct configuration_document *d)
 {
-	xmlNode *node = xml_element(configuration->next);
+	struct xml_node *node = configuration->next;
 	char *text;
 	int err;
 
 	while (node != NULL && !xml_is(r, node, XML_NS_BASE, "signature")) {
 		if (xml_is(r, node, XML_NS_BASE, "configuration"))
 			return 0;
-		node = xml_element(node->next);
+		node = node->next;
 	}
 	if (node == NULL)
 		return 0;
@@ -416,26 +416,26 @@ static int read_signature(struct xml_reading *r, xmlNode *configuration, struct 
 	return err;
 }
 
-static int read_configuration(struct xml_reading *r, xmlNode *element, struct configuration_document *d)
+static int read_configuration(struct xml_reading *r, struct xml_node *element, struct configuration_document *d)
 {
 	uint32_t seen = 0;
-	xmlNode *node;
+	struct xml_node *node;
 	int err;
 
-	d->signed_bytes = xml_span(element);
+	d->signed_bytes = element->span;
 	err = read_attributes(r, element, d);
-	for (node = xml_element(element->children); err == 0 && node != NULL; node = xml_element(node->next))
+	for (node = element->children; err == 0 && node != NULL; node = node->next)
 		err = read_parameter(r, node, &seen, d);
 	if (err == 0 && d->root_cert_count == 0)
 		err = xml_fail(r, element, ERR_CONFIG, "lacks a root-cert element");
 	return err != 0 ? err : read_signature(r, element, d);
 }
 
-static xmlNode *find_configuration(struct xml_reading *r, xmlNode *overlay, const char *overlay_name)
+static struct xml_node *find_configuration(struct xml_reading *r, struct xml_node *overlay, const char *overlay_name)
 {
-	xmlNode *node;
+	struct xml_node *node;
 
-	for (node = xml_element(overlay->children); node != NULL; node = xml_element(node->next)) {
+	for (node = overlay->children; node != NULL; node = node->next) {
 		char *name;
 		bool wanted;
 
@@ -452,8 +452,8 @@ static xmlNode *find_configuration(struct xml_reading *r, xmlNode *overlay, cons
 
 static int read_overlay(struct xml_reading *r, const char *overlay_name, struct configuration_document *d)
 {
-	xmlNode *root = xmlDocGetRootElement(r->tree);
-	xmlNode *node;
+	struct xml_node *root = r->root;
+	struct xml_node *node;
 
 	if (!xml_is(r, root, XML_NS_BASE, "overlay"))
 		return xml_fail(r, root, ERR_CONFIG, "the outermost element must be overlay in %s",

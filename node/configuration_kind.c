@@ -17,7 +17,7 @@ enum {
 	HAS_DOMAIN_RESTRICTION = 32
 };
 
-static int read_identity(struct xml_reading *r, xmlNode *element, struct kind *kind)
+static int read_identity(struct xml_reading *r, struct xml_node *element, struct kind *kind)
 {
 	char *name = xml_attribute(element, "name");
 	char *id = xml_attribute(element, "id");
@@ -47,14 +47,14 @@ static int read_identity(struct xml_reading *r, xmlNode *element, struct kind *k
 }
 
 /* RFC 7904 3.4. The patterns are compiled once here, so that a bad one is found where it stands. */
-static int read_patterns(struct xml_reading *r, xmlNode *restriction, struct kind *kind)
+static int read_patterns(struct xml_reading *r, struct xml_node *restriction, struct kind *kind)
 {
-	xmlNode *node = xml_element(restriction->children);
+	struct xml_node *node = restriction->children;
 	regex_t compiled;
 	char *text;
 	int err = 0;
 
-	for (; err == 0 && node != NULL; node = xml_element(node->next)) {
+	for (; err == 0 && node != NULL; node = node->next) {
 		if (!xml_is(r, node, XML_NS_SIP, "pattern"))
 			return xml_fail(r, node, ERR_CONFIG, "only pattern elements are expected here");
 		if (kind->domain_pattern_count == KIND_DOMAIN_PATTERNS_MAX)
@@ -79,7 +79,7 @@ static int read_patterns(struct xml_reading *r, xmlNode *restriction, struct kin
 	return err;
 }
 
-static int read_domain_restriction(struct xml_reading *r, xmlNode *element, struct kind *kind)
+static int read_domain_restriction(struct xml_reading *r, struct xml_node *element, struct kind *kind)
 {
 	char *enable = xml_attribute(element, "enable");
 	bool enabled = false;
@@ -94,7 +94,7 @@ static int read_domain_restriction(struct xml_reading *r, xmlNode *element, stru
 	return read_patterns(r, element, kind);
 }
 
-static int read_limit(struct xml_reading *r, const xmlNode *at, const char *text, uint32_t *out)
+static int read_limit(struct xml_reading *r, const struct xml_node *at, const char *text, uint32_t *out)
 {
 	uint64_t number;
 	int err = xml_number(r, at, text, 1, INT32_MAX, &number);
@@ -105,10 +105,10 @@ static int read_limit(struct xml_reading *r, const xmlNode *at, const char *text
 }
 
 /* One simple element of config-base inside a kind element. */
-static int read_parameter(struct xml_reading *r, const xmlNode *node, const char *text, struct kind *kind,
+static int read_parameter(struct xml_reading *r, const struct xml_node *node, const char *text, struct kind *kind,
 			  unsigned *has)
 {
-	const char *name = (const char *)node->name;
+	const char *name = node->name;
 	unsigned which;
 	int err = 0;
 
@@ -143,7 +143,7 @@ static int read_parameter(struct xml_reading *r, const xmlNode *node, const char
 	return err;
 }
 
-static int read_child(struct xml_reading *r, xmlNode *node, struct kind *kind, unsigned *has)
+static int read_child(struct xml_reading *r, struct xml_node *node, struct kind *kind, unsigned *has)
 {
 	char *text;
 	int err;
@@ -164,7 +164,7 @@ static int read_child(struct xml_reading *r, xmlNode *node, struct kind *kind, u
 	return err;
 }
 
-static int check_complete(struct xml_reading *r, const xmlNode *element, const struct kind *kind, unsigned has)
+static int check_complete(struct xml_reading *r, const struct xml_node *element, const struct kind *kind, unsigned has)
 {
 	static const struct {
 		unsigned flag;
@@ -183,21 +183,21 @@ static int check_complete(struct xml_reading *r, const xmlNode *element, const s
 	return 0;
 }
 
-static int read_kind(struct xml_reading *r, xmlNode *element, struct configuration_kind_block *block)
+static int read_kind(struct xml_reading *r, struct xml_node *element, struct configuration_kind_block *block)
 {
-	xmlNode *node;
+	struct xml_node *node;
 	unsigned has = 0;
 	int err;
 
-	block->signed_bytes = xml_span(element);
-	block->line = xmlGetLineNo(element);
+	block->signed_bytes = element->span;
+	block->line = element->line;
 	err = read_identity(r, element, &block->kind);
-	for (node = xml_element(element->children); err == 0 && node != NULL; node = xml_element(node->next))
+	for (node = element->children; err == 0 && node != NULL; node = node->next)
 		err = read_child(r, node, &block->kind, &has);
 	return err != 0 ? err : check_complete(r, element, &block->kind, has);
 }
 
-static int read_signature(struct xml_reading *r, xmlNode *element, struct configuration_kind_block *block)
+static int read_signature(struct xml_reading *r, struct xml_node *element, struct configuration_kind_block *block)
 {
 	char *text;
 	int err = xml_text(r, element, &text);
@@ -209,15 +209,15 @@ static int read_signature(struct xml_reading *r, xmlNode *element, struct config
 	return err;
 }
 
-int configuration_kind_read(struct xml_reading *r, xmlNode *kind_block,
+int configuration_kind_read(struct xml_reading *r, struct xml_node *kind_block,
 			    struct configuration_kind_block *block)
 {
-	xmlNode *node;
+	struct xml_node *node;
 	int err = 0;
 
 	*block = (struct configuration_kind_block){ .line = 0 };
-	for (node = xml_element(kind_block->children); err == 0 && node != NULL;
-	     node = xml_element(node->next)) {
+	for (node = kind_block->children; err == 0 && node != NULL;
+	     node = node->next) {
 		if (xml_is(r, node, XML_NS_BASE, "kind") && block->signed_bytes.len == 0)
 			err = read_kind(r, node, block);
 		else if (xml_is(r, node, XML_NS_BASE, "kind-signature") && block->signature.data == NULL)

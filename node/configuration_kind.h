@@ -7,7 +7,7 @@
 #include "node/configuration_xml.h"
 
 /* Reads a kind-block element. block->signature is owned by the caller. ERR_CONFIG, ERR_UNSUPPORTED. */
-int MUST_CHECK configuration_kind_read(struct xml_reading *r, xmlNode *kind_block,
+int MUST_CHECK configuration_kind_read(struct xml_reading *r, struct xml_node *kind_block,
 				       struct configuration_kind_block *block);
 
 #endif

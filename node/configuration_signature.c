@@ -183,13 +183,13 @@ int configuration_document_kind(const struct configuration_document *current, st
 {
 	struct configuration_kind_block block = { .line = 0 };
 	struct xml_reading r;
-	xmlNode *root;
+	struct xml_node *root;
 	int err;
 
 	err = xml_begin(&r, kind_block, detail, detail_size);
 	r.without_namespace = true;
 	if (err == 0) {
-		root = xmlDocGetRootElement(r.tree);
+		root = r.root;
 		err = xml_is(&r, root, XML_NS_BASE, "kind-block")
 			      ? configuration_kind_read(&r, root, &block)
 			      : xml_fail(&r, root, ERR_CONFIG, "is not a kind-block");

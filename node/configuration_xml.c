@@ -1,29 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* libxml2 gives the tree but not the bytes an element stood in, and the signature is over those bytes. So
- * the well-formed text is walked once more, and each element gets its span. The values are then read only
- * from elements inside the span whose signature is checked. */
+/* expat tells where in the bytes each element begins and ends: the signature is over those bytes, and values
+ * are read only from elements inside the span whose signature is checked. */
 #include "node/configuration_xml.h"
 
 #include <errno.h>
-#include <libxml/parser.h>
+#include <expat.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "node/base64.h"
 #include "overlay/base/invariant.h"
 
 #define ELEMENTS_MAX 16384 /* in one document */
 #define DEPTH_MAX 64
+#define TREE_MAX (16u << 20) /* bytes of a document's tree */
+#define NS_SEPARATOR '\n'    /* between namespace and name; expat refuses namespaces that hold it */
 
-int xml_fail(struct xml_reading *r, const xmlNode *at, int err, const char *format, ...)
+/* What the handlers build on. */
+struct xml_building {
+	struct xml_reading *r;
+	XML_Parser parser;
+	struct xml_node *open; /* the innermost element that has not ended; NULL: none */
+	size_t count, depth;
+	uint8_t *text; /* of `open` so far; owned, as long as the document */
+	size_t text_len;
+	int err;
+};
+
+int xml_fail(struct xml_reading *r, const struct xml_node *at, int err, const char *format, ...)
 {
 	va_list args;
 	int n;
 
 	n = at == NULL ? 0
-		       : snprintf(r->detail, r->detail_size, "line %ld: <%s>: ", xmlGetLineNo((xmlNode *)at),
-				  (const char *)at->name);
+		       : snprintf(r->detail, r->detail_size, "line %ld: <%s>: ", at->line, at->name);
 	if (n < 0 || (size_t)n >= r->detail_size)
 		return err;
 	va_start(args, format);
@@ -32,137 +45,164 @@ int xml_fail(struct xml_reading *r, const xmlNode *at, int err, const char *form
 	return err;
 }
 
-/* The index just behind the next `mark` at or after `from`; the end when there is none. */
-static size_t span_skip(struct slice text, size_t from, const char *mark)
+static void build_fail(struct xml_building *b, const char *text)
 {
-	const uint8_t *at = memmem(text.data + from, text.len - from, mark, strlen(mark));
-
-	return at == NULL ? text.len : (size_t)(at - text.data) + strlen(mark);
+	if (b->err != 0)
+		return;
+	b->err = xml_fail(b->r, NULL, ERR_CONFIG, "line %lu: %s",
+			  (unsigned long)XML_GetCurrentLineNumber(b->parser), text);
+	(void)XML_StopParser(b->parser, XML_FALSE);
 }
 
-/* The index just behind the tag that starts at `from`; quotes may hide a `>`. */
-static size_t span_tag_end(struct slice text, size_t from)
+/* NUL-terminated, in the tree's arena; without blanks at either end. */
+static char *tree_text(struct xml_reading *r, const char *from, size_t len)
 {
-	uint8_t quote = 0;
+	char *out;
 
-	for (size_t i = from; i < text.len; i++) {
-		uint8_t c = text.data[i];
-
-		if (quote != 0) {
-			if (c == quote)
-				quote = 0;
-		} else if (c == '"' || c == '\'') {
-			quote = c;
-		} else if (c == '>') {
-			return i + 1;
-		}
+	while (len > 0 && strchr(" \t\r\n", from[0]) != NULL) {
+		from++;
+		len--;
 	}
-	return text.len;
+	while (len > 0 && strchr(" \t\r\n", from[len - 1]) != NULL)
+		len--;
+	out = arena_alloc(&r->arena, len + 1);
+	if (out != NULL && len > 0)
+		memcpy(out, from, len);
+	return out;
 }
 
-/* Fills r->spans. The text is well-formed and without document type, which makes `<` unambiguous. */
-static int spans_find(struct xml_reading *r, size_t *count)
+/* Splits expat's "namespace NS_SEPARATOR name". False when the arena is full. */
+static bool tree_name(struct xml_reading *r, const char *full, const char **ns, const char **name)
 {
-	struct slice text = r->bytes;
-	size_t open[DEPTH_MAX], depth = 0, n = 0, at = 0;
+	const char *at = strchr(full, NS_SEPARATOR);
 
-	while (at < text.len) {
-		const uint8_t *found = memchr(text.data + at, '<', text.len - at);
-		struct slice rest;
-		size_t from, end;
+	*ns = at == NULL ? NULL : tree_text(r, full, (size_t)(at - full));
+	*name = at == NULL ? tree_text(r, full, strlen(full)) : tree_text(r, at + 1, strlen(at + 1));
+	return *name != NULL && (at == NULL || *ns != NULL);
+}
 
-		if (found == NULL)
-			break;
-		from = (size_t)(found - text.data);
-		rest = slice_of(found, text.len - from);
-		if (rest.len >= 4 && memcmp(rest.data, "<!--", 4) == 0) {
-			at = span_skip(text, from + 4, "-->");
-			continue;
-		}
-		if (rest.len >= 9 && memcmp(rest.data, "<![CDATA[", 9) == 0) {
-			at = span_skip(text, from + 9, "]]>");
-			continue;
-		}
-		if (rest.len >= 2 && rest.data[1] == '?') {
-			at = span_skip(text, from + 2, "?>");
-			continue;
-		}
-		end = at = span_tag_end(text, from);
-		if (rest.len >= 2 && rest.data[1] == '/') {
-			if (depth == 0)
-				return ERR_MALFORMED;
-			depth--;
-			r->spans[open[depth]].len = end - (size_t)(r->spans[open[depth]].data - text.data);
-			continue;
-		}
-		if (n == ELEMENTS_MAX)
-			return ERR_LIMIT;
-		r->spans[n++] = slice_of(found, end - from);
-		if (text.data[end - 2] == '/')
-			continue;
-		if (depth == DEPTH_MAX)
-			return ERR_LIMIT;
-		open[depth++] = n - 1;
+static bool tree_attributes(struct xml_reading *r, struct xml_node *node, const char **attributes)
+{
+	for (size_t i = 0; attributes[i] != NULL; i += 2) {
+		struct xml_attribute *a = arena_alloc(&r->arena, sizeof(*a));
+
+		if (a == NULL || !tree_name(r, attributes[i], &a->ns, &a->name))
+			return false;
+		a->value = tree_text(r, attributes[i + 1], strlen(attributes[i + 1]));
+		if (a->value == NULL)
+			return false;
+		a->next = node->attributes;
+		node->attributes = a;
 	}
-	*count = n;
-	return 0;
+	return true;
 }
 
-/* The node after `node` in document order. */
-static xmlNode *tree_next(xmlNode *node)
+static void on_start(void *ctx, const char *name, const char **attributes)
 {
-	if (node->type == XML_ELEMENT_NODE && node->children != NULL)
-		return node->children;
-	while (node != NULL && node->next == NULL)
-		node = node->parent;
-	return node == NULL ? NULL : node->next;
-}
+	struct xml_building *b = ctx;
+	struct xml_node *node;
 
-/* Hands each element of the tree its span: both are in document order. */
-static int spans_assign(struct xml_reading *r, size_t count)
-{
-	xmlNode *root = xmlDocGetRootElement(r->tree);
-	size_t n = 0;
-
-	for (xmlNode *node = root; node != NULL; node = tree_next(node)) {
-		if (node->type != XML_ELEMENT_NODE)
-			continue;
-		if (n == count)
-			return ERR_MALFORMED;
-		node->_private = &r->spans[n++];
+	if (b->err != 0)
+		return;
+	if (b->count++ == ELEMENTS_MAX || b->depth++ == DEPTH_MAX) {
+		build_fail(b, "too many elements or levels");
+		return;
 	}
-	return n == count ? 0 : ERR_MALFORMED;
+	node = arena_alloc(&b->r->arena, sizeof(*node));
+	if (node == NULL || !tree_name(b->r, name, &node->ns, &node->name) ||
+	    !tree_attributes(b->r, node, attributes)) {
+		build_fail(b, "the document is too large");
+		return;
+	}
+	node->line = (long)XML_GetCurrentLineNumber(b->parser);
+	node->span.data = b->r->bytes.data + XML_GetCurrentByteIndex(b->parser);
+	node->parent = b->open;
+	if (b->open == NULL)
+		b->r->root = node;
+	else if (b->open->last == NULL)
+		b->open->children = node;
+	else
+		b->open->last->next = node;
+	if (b->open != NULL)
+		b->open->last = node;
+	b->open = node;
+	b->text_len = 0;
+}
+
+static void on_end(void *ctx, const char *name)
+{
+	struct xml_building *b = ctx;
+	struct xml_node *node = b->open;
+	const uint8_t *end = b->r->bytes.data + XML_GetCurrentByteIndex(b->parser) +
+			     XML_GetCurrentByteCount(b->parser);
+
+	(void)name;
+	if (b->err != 0)
+		return;
+	invariant(node != NULL);
+	node->span.len = (size_t)(end - node->span.data);
+	node->text = node->children != NULL ? NULL : tree_text(b->r, (const char *)b->text, b->text_len);
+	if (node->children == NULL && node->text == NULL)
+		build_fail(b, "the document is too large");
+	b->open = node->parent;
+	b->depth--;
+	b->text_len = 0;
+}
+
+static void on_text(void *ctx, const char *text, int len)
+{
+	struct xml_building *b = ctx;
+
+	/* Text never grows beyond what it is written in: no entity but the five of XML is defined. */
+	if (b->err != 0 || b->open == NULL || b->text_len + (size_t)len > b->r->bytes.len)
+		return;
+	memcpy(b->text + b->text_len, text, (size_t)len);
+	b->text_len += (size_t)len;
+}
+
+static void on_doctype(void *ctx, const char *name, const char *system, const char *public, int has_subset)
+{
+	(void)name;
+	(void)system;
+	(void)public;
+	(void)has_subset;
+	build_fail(ctx, "a document type is not allowed");
+}
+
+static void on_declaration(void *ctx, const char *version, const char *encoding, int standalone)
+{
+	(void)version;
+	(void)standalone;
+	if (encoding != NULL && strcasecmp(encoding, "UTF-8") != 0)
+		build_fail(ctx, "the encoding is not UTF-8");
 }
 
 static int tree_read(struct xml_reading *r)
 {
-	xmlParserCtxt *parser = xmlNewParserCtxt();
-	const xmlError *error;
-	int err = 0;
+	struct xml_building b = { .r = r };
+	enum XML_Status status;
 
-	invariant(parser != NULL);
-	r->tree = xmlCtxtReadMemory(parser, (const char *)r->bytes.data, (int)r->bytes.len, NULL, NULL,
-				    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
-					    XML_PARSE_BIG_LINES);
-	if (r->tree == NULL) {
-		error = xmlCtxtGetLastError(parser);
-		if (error == NULL || error->message == NULL)
-			(void)snprintf(r->detail, r->detail_size, "not well-formed XML");
-		else
-			(void)snprintf(r->detail, r->detail_size, "line %d: %.*s", error->line,
-				       (int)strcspn(error->message, "\n"), error->message);
-		err = ERR_CONFIG;
-	}
-	xmlFreeParserCtxt(parser);
-	return err;
+	/* Whatever the document says of its encoding, it is read as UTF-8. */
+	b.parser = XML_ParserCreateNS("UTF-8", NS_SEPARATOR);
+	invariant(b.parser != NULL);
+	b.text = memory_alloc(r->bytes.len);
+	XML_SetUserData(b.parser, &b);
+	XML_SetElementHandler(b.parser, on_start, on_end);
+	XML_SetCharacterDataHandler(b.parser, on_text);
+	XML_SetStartDoctypeDeclHandler(b.parser, on_doctype);
+	XML_SetXmlDeclHandler(b.parser, on_declaration);
+	status = XML_Parse(b.parser, (const char *)r->bytes.data, (int)r->bytes.len, 1);
+	if (status != XML_STATUS_OK && b.err == 0)
+		build_fail(&b, XML_ErrorString(XML_GetErrorCode(b.parser)));
+	XML_ParserFree(b.parser);
+	free(b.text);
+	return b.err;
 }
 
 int xml_begin(struct xml_reading *r, struct slice bytes, char *detail, size_t detail_size)
 {
-	size_t count = 0;
-	int err;
-
 	*r = (struct xml_reading){ .bytes = bytes, .detail = detail, .detail_size = detail_size };
+	arena_init(&r->arena, TREE_MAX);
 	if (detail_size > 0)
 		detail[0] = '\0';
 	if (bytes.len == 0)
@@ -170,99 +210,60 @@ int xml_begin(struct xml_reading *r, struct slice bytes, char *detail, size_t de
 	if (bytes.len > XML_DOCUMENT_MAX)
 		return xml_fail(r, NULL, ERR_CONFIG, "the document is longer than %d bytes",
 				XML_DOCUMENT_MAX);
-	/* A document type could define entities; UTF-16 would hide one. Neither is read at all. */
 	if (memchr(bytes.data, '\0', bytes.len) != NULL)
 		return xml_fail(r, NULL, ERR_CONFIG, "the document is not UTF-8");
-	if (memmem(bytes.data, bytes.len, "<!DOCTYPE", 9) != NULL)
-		return xml_fail(r, NULL, ERR_CONFIG, "a document type is not allowed");
-	err = tree_read(r);
-	if (err != 0)
-		return err;
-	if (r->tree->encoding != NULL && xmlStrcasecmp(r->tree->encoding, BAD_CAST "UTF-8") != 0)
-		return xml_fail(r, NULL, ERR_CONFIG, "the encoding is %s, not UTF-8",
-				(const char *)r->tree->encoding);
-	r->spans = memory_alloc(ELEMENTS_MAX * sizeof(*r->spans));
-	err = spans_find(r, &count);
-	if (err == 0)
-		err = spans_assign(r, count);
-	if (err != 0)
-		return xml_fail(r, NULL, ERR_CONFIG, "more than %d elements or %d levels", ELEMENTS_MAX,
-				DEPTH_MAX);
-	return 0;
+	return tree_read(r);
 }
 
 void xml_end(struct xml_reading *r)
 {
-	xmlFreeDoc(r->tree);
-	free(r->spans);
-	r->tree = NULL;
-	r->spans = NULL;
+	arena_free(&r->arena);
+	r->root = NULL;
 }
 
-struct slice xml_span(const xmlNode *element)
+static bool ns_is(const struct xml_reading *r, const struct xml_node *node, const char *ns)
 {
-	const struct slice *span = element->_private;
-
-	return *span;
-}
-
-static bool ns_is(const struct xml_reading *r, const xmlNode *node, const char *ns)
-{
-	if (node->ns == NULL || node->ns->href == NULL)
+	if (node->ns == NULL)
 		return r->without_namespace && strcmp(ns, XML_NS_BASE) == 0;
-	return strcmp((const char *)node->ns->href, ns) == 0;
+	return strcmp(node->ns, ns) == 0;
 }
 
-bool xml_is(const struct xml_reading *r, const xmlNode *node, const char *ns, const char *name)
+bool xml_is(const struct xml_reading *r, const struct xml_node *node, const char *ns, const char *name)
 {
-	return node != NULL && node->type == XML_ELEMENT_NODE && ns_is(r, node, ns) &&
-	       strcmp((const char *)node->name, name) == 0;
+	return node != NULL && ns_is(r, node, ns) && strcmp(node->name, name) == 0;
 }
 
-bool xml_is_ours(const struct xml_reading *r, const xmlNode *node)
+bool xml_is_ours(const struct xml_reading *r, const struct xml_node *node)
 {
 	return ns_is(r, node, XML_NS_BASE) || ns_is(r, node, XML_NS_CHORD);
 }
 
-xmlNode *xml_element(xmlNode *node)
+static char *text_copy(const char *text)
 {
-	while (node != NULL && node->type != XML_ELEMENT_NODE)
-		node = node->next;
-	return node;
+	size_t size = strlen(text) + 1;
+	char *copy = memory_alloc(size);
+
+	memcpy(copy, text, size);
+	return copy;
 }
 
-static char *text_trim(xmlChar *owned)
+int xml_text(struct xml_reading *r, const struct xml_node *element, char **text)
 {
-	const char *from = owned == NULL ? "" : (const char *)owned;
-	size_t len;
-	char *out;
-
-	from += strspn(from, " \t\r\n");
-	len = strlen(from);
-	while (len > 0 && strchr(" \t\r\n", from[len - 1]) != NULL)
-		len--;
-	out = memory_alloc(len + 1);
-	memcpy(out, from, len);
-	xmlFree(owned);
-	return out;
-}
-
-int xml_text(struct xml_reading *r, xmlNode *element, char **text)
-{
-	if (xml_element(element->children) != NULL)
+	if (element->children != NULL)
 		return xml_fail(r, element, ERR_CONFIG, "holds elements where a value is expected");
-	*text = text_trim(xmlNodeGetContent(element));
+	*text = text_copy(element->text);
 	return 0;
 }
 
-char *xml_attribute(xmlNode *element, const char *name)
+char *xml_attribute(const struct xml_node *element, const char *name)
 {
-	xmlChar *value = xmlGetNoNsProp(element, BAD_CAST name);
-
-	return value == NULL ? NULL : text_trim(value);
+	for (const struct xml_attribute *a = element->attributes; a != NULL; a = a->next)
+		if (a->ns == NULL && strcmp(a->name, name) == 0)
+			return text_copy(a->value);
+	return NULL;
 }
 
-int xml_number(struct xml_reading *r, const xmlNode *at, const char *text, uint64_t min, uint64_t max,
+int xml_number(struct xml_reading *r, const struct xml_node *at, const char *text, uint64_t min, uint64_t max,
 	       uint64_t *out)
 {
 	char *end = NULL;
@@ -277,7 +278,7 @@ int xml_number(struct xml_reading *r, const xmlNode *at, const char *text, uint6
 	return 0;
 }
 
-int xml_boolean(struct xml_reading *r, const xmlNode *at, const char *text, bool *out)
+int xml_boolean(struct xml_reading *r, const struct xml_node *at, const char *text, bool *out)
 {
 	*out = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
 	if (!*out && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
@@ -285,7 +286,7 @@ int xml_boolean(struct xml_reading *r, const xmlNode *at, const char *text, bool
 	return 0;
 }
 
-int xml_node_id(struct xml_reading *r, const xmlNode *at, const char *text, struct node_id *out)
+int xml_node_id(struct xml_reading *r, const struct xml_node *at, const char *text, struct node_id *out)
 {
 	if (node_id_parse(text, out) != 0)
 		return xml_fail(r, at, ERR_CONFIG, "\"%.40s\" is not a Node-ID of %d hex digits", text,
@@ -293,7 +294,7 @@ int xml_node_id(struct xml_reading *r, const xmlNode *at, const char *text, stru
 	return 0;
 }
 
-int xml_base64(struct xml_reading *r, const xmlNode *at, const char *text, struct slice *out)
+int xml_base64(struct xml_reading *r, const struct xml_node *at, const char *text, struct slice *out)
 {
 	uint8_t *bytes = NULL;
 	size_t len = 0;

@@ -4,9 +4,9 @@
 #ifndef NODE_CONFIGURATION_XML_H
 #define NODE_CONFIGURATION_XML_H
 
-#include <libxml/tree.h>
 #include <stdbool.h>
 
+#include "overlay/base/arena.h"
 #include "overlay/base/error.h"
 #include "overlay/base/slice.h"
 #include "overlay/wire/node_id.h"
@@ -19,10 +19,28 @@
 
 #define XML_DOCUMENT_MAX (1024 * 1024) /* bytes of a document */
 
+struct xml_attribute {
+	struct xml_attribute *next;
+	const char *ns; /* NULL: none */
+	const char *name;
+	const char *value; /* without blanks at either end */
+};
+
+/* An element. All it points to lives as long as the reading. */
+struct xml_node {
+	struct xml_node *parent, *children, *last, *next;
+	struct xml_attribute *attributes;
+	const char *ns; /* NULL: none */
+	const char *name;
+	const char *text; /* without blanks at either end; NULL when it holds elements */
+	long line;
+	struct slice span; /* from `<` of the start tag up to and including `>` of the end tag */
+};
+
 /* A document being read: its tree, and where complaints go. */
 struct xml_reading {
-	xmlDoc *tree;         /* owned */
-	struct slice *spans;  /* owned: the bytes of each element, in document order */
+	struct xml_node *root;
+	struct arena arena;   /* holds the tree */
 	struct slice bytes;   /* borrowed */
 	bool without_namespace; /* elements in no namespace count as config-base (6.5.4 kind-blocks) */
 	char *detail;
@@ -34,31 +52,25 @@ int MUST_CHECK xml_begin(struct xml_reading *r, struct slice bytes, char *detail
 void xml_end(struct xml_reading *r);
 
 /* Writes "line N: <element>: ..." to detail and returns `err`. */
-int xml_fail(struct xml_reading *r, const xmlNode *at, int err, const char *format, ...)
+int xml_fail(struct xml_reading *r, const struct xml_node *at, int err, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* The exact bytes from `<` of the start tag up to and including `>` of the end tag. */
-struct slice xml_span(const xmlNode *element);
-
-bool xml_is(const struct xml_reading *r, const xmlNode *node, const char *ns, const char *name);
+bool xml_is(const struct xml_reading *r, const struct xml_node *node, const char *ns, const char *name);
 /* In config-base or config-chord, whose elements must all be known. */
-bool xml_is_ours(const struct xml_reading *r, const xmlNode *node);
-
-/* The first element at or after `node` among its siblings. */
-xmlNode *xml_element(xmlNode *node);
+bool xml_is_ours(const struct xml_reading *r, const struct xml_node *node);
 
 /* The element's text without blanks at either end; malloc'ed. ERR_CONFIG when it holds elements. */
-int MUST_CHECK xml_text(struct xml_reading *r, xmlNode *element, char **text);
+int MUST_CHECK xml_text(struct xml_reading *r, const struct xml_node *element, char **text);
 
 /* An attribute in no namespace, trimmed and malloc'ed; NULL when it is not there. */
-char *xml_attribute(xmlNode *element, const char *name);
+char *xml_attribute(const struct xml_node *element, const char *name);
 
 /* Values by their lexical form; errors name the element. */
-int MUST_CHECK xml_number(struct xml_reading *r, const xmlNode *at, const char *text, uint64_t min,
+int MUST_CHECK xml_number(struct xml_reading *r, const struct xml_node *at, const char *text, uint64_t min,
 			  uint64_t max, uint64_t *out);
-int MUST_CHECK xml_boolean(struct xml_reading *r, const xmlNode *at, const char *text, bool *out);
-int MUST_CHECK xml_node_id(struct xml_reading *r, const xmlNode *at, const char *text, struct node_id *out);
+int MUST_CHECK xml_boolean(struct xml_reading *r, const struct xml_node *at, const char *text, bool *out);
+int MUST_CHECK xml_node_id(struct xml_reading *r, const struct xml_node *at, const char *text, struct node_id *out);
 /* *out is malloc'ed. */
-int MUST_CHECK xml_base64(struct xml_reading *r, const xmlNode *at, const char *text, struct slice *out);
+int MUST_CHECK xml_base64(struct xml_reading *r, const struct xml_node *at, const char *text, struct slice *out);
 
 #endif

@@ -181,8 +181,8 @@ int link_tcp_listen(struct node *n, const struct address *address, enum link_pur
 		err = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
 	if (err == 0)
 		return 0;
-	(void)snprintf(detail, detail_size, "cannot listen on TCP %s: %s; set %s to a free address", address_text(address, text),
-		       uv_strerror(err), purpose == LINK_OVERLAY ? "listen" : "app-listen");
+	(void)snprintf(detail, detail_size, "cannot listen on TCP %s: %s; set %s to a free address",
+		       address_text(address, text), uv_strerror(err), purpose == LINK_OVERLAY ? "listen" : "app-listen");
 	return ERR_IO;
 }
 

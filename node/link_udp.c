@@ -185,8 +185,8 @@ int link_udp_listen(struct node *n, const struct address *address, char *detail,
 	if (err == 0)
 		err = uv_udp_recv_start(&listener->udp, on_listener_alloc, on_listener_datagram);
 	if (err != 0) {
-		(void)snprintf(detail, detail_size, "cannot listen on UDP %s: %s; set listen to a free address", address_text(address, text),
-			       uv_strerror(err));
+		(void)snprintf(detail, detail_size, "cannot listen on UDP %s: %s; set listen to a free address",
+			       address_text(address, text), uv_strerror(err));
 		return ERR_IO;
 	}
 	(void)uv_recv_buffer_size((uv_handle_t *)&listener->udp, &size);
