@@ -182,7 +182,8 @@ int link_tcp_listen(struct node *n, const struct address *address, enum link_pur
 	if (err == 0)
 		return 0;
 	(void)snprintf(detail, detail_size, "cannot listen on TCP %s: %s; set %s to a free address",
-		       address_text(address, text), uv_strerror(err), purpose == LINK_OVERLAY ? "listen" : "app-listen");
+		       address_text(address, text), uv_strerror(err),
+		       purpose == LINK_OVERLAY ? "listen" : "app-listen");
 	return ERR_IO;
 }
 
