@@ -44,7 +44,31 @@ static bool config_update_note(struct peer *p, struct now now, const struct node
 	return true;
 }
 
-void config_update_send(struct peer *p, struct now now, const struct node_id *node)
+/* The request's body over the reversed Via List, or to the node alone. */
+static int config_update_request(struct peer *p, struct now now, struct slice body,
+				 const struct node_id *node, link_id link, struct slice via_list)
+{
+	struct destination alone = destination_of_node(node);
+	struct destination *path = &alone;
+	struct destination_list via;
+	struct request request = { .method = METHOD_CONFIG_UPDATE, .body = body, .link = link };
+	int err = destination_list_get(via_list, &p->arena, &via);
+
+	if (err != 0)
+		return err;
+	request.destination_count = via.count > 0 ? via.count : 1;
+	if (via.count > 0)
+		path = arena_array(&p->arena, via.count, sizeof(*path));
+	if (path == NULL)
+		return ERR_LIMIT;
+	for (size_t i = 0; i < via.count; i++)
+		path[i] = via.items[via.count - 1 - i];
+	request.destinations = path;
+	return transport_request(p, now, &request, NULL);
+}
+
+void config_update_send(struct peer *p, struct now now, const struct node_id *node, link_id link,
+			struct slice via_list)
 {
 	struct config_update_req req = { .type = CONFIG_UPDATE_CONFIG };
 	char text[NODE_ID_TEXT_SIZE];
@@ -64,20 +88,19 @@ void config_update_send(struct peer *p, struct now now, const struct node_id *no
 	config_update_req_put(&w, &req);
 	err = w.err;
 	if (err == 0)
-		err = transport_request_node(p, now, METHOD_CONFIG_UPDATE, writer_slice(&w), node,
-					     NULL, NULL);
+		err = config_update_request(p, now, writer_slice(&w), node, link, via_list);
 	log_info(p->log, "config_update.sent", "node=%s sequence=%u result=%s",
 		 node_id_text(node, text), p->configuration.sequence, error_name(err));
 }
 
-int config_update_compare(struct peer *p, struct now now, const struct node_id *node,
-			  uint16_t sequence)
+int config_update_compare(struct peer *p, struct now now, const struct node_id *node, link_id link,
+			  struct slice via_list, uint16_t sequence)
 {
 	if (sequence == p->configuration.sequence || sequence == CONFIG_UPDATE_SEQUENCE)
 		return 0;
 	if (configuration_sequence_newer(sequence, p->configuration.sequence))
 		return ERR_CONFIG_TOO_NEW;
-	config_update_send(p, now, node);
+	config_update_send(p, now, node, link, via_list);
 	return ERR_CONFIG_TOO_OLD;
 }
 

@@ -217,7 +217,8 @@ static void resource_tell_kind(const struct resource_call *call, struct now now,
 			       const struct response *response)
 {
 	if (response->err == ERR_UNKNOWN_KIND && !node_id_is_zero(&response->signer.node_id))
-		config_update_send(call->peer, now, &response->signer.node_id);
+		config_update_send(call->peer, now, &response->signer.node_id, response->link,
+				   SLICE_EMPTY);
 }
 
 static void resource_store_done(void *ctx, struct now now, const struct response *response)

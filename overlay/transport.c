@@ -451,7 +451,7 @@ static bool outstanding_waits_for_configuration(struct outstanding *o, struct no
 	if (response->err != ERR_CONFIG_TOO_OLD && response->err != ERR_CONFIG_TOO_NEW)
 		return false;
 	if (response->err == ERR_CONFIG_TOO_NEW)
-		config_update_send(p, now, &response->signer.node_id);
+		config_update_send(p, now, &response->signer.node_id, response->link, SLICE_EMPTY);
 	if (o->transmissions >= o->transmissions_max)
 		return false;
 	o->last_err = response->err;
@@ -487,7 +487,8 @@ void transport_answered(struct peer *p, struct now now, struct link *l, const st
 		transport_answer_dropped(p, m, &p->counters.dropped_answer, ERR_NODE_ID_MISMATCH);
 		return;
 	}
-	config_update_compare(p, now, &response.signer.node_id, m->header.configuration_sequence);
+	config_update_compare(p, now, &response.signer.node_id, l->id, SLICE_EMPTY,
+			      m->header.configuration_sequence);
 	if (!outstanding_waits_for_configuration(o, now, &response))
 		outstanding_finish(o, now, &response);
 }

@@ -369,8 +369,8 @@ static int inbound_check_extensions(const struct message_contents *c)
 }
 
 /* What the destination has to check before the method counts (6.3.2.1, 6.3.2.3, 6.3.3). */
-static int inbound_check(struct peer *p, struct now now, const struct message *m,
-			 enum method method, const struct identity *signer)
+static int inbound_check(struct peer *p, struct now now, const struct link *l,
+			 const struct message *m, enum method method, const struct identity *signer)
 {
 	uint16_t sequence = m->header.configuration_sequence;
 	int err;
@@ -378,7 +378,8 @@ static int inbound_check(struct peer *p, struct now now, const struct message *m
 	if (method == METHOD_COUNT)
 		return ERR_INVALID_MESSAGE;
 	if (sequence != CONFIG_UPDATE_SEQUENCE || method != METHOD_CONFIG_UPDATE) {
-		err = config_update_compare(p, now, &signer->node_id, sequence);
+		err = config_update_compare(p, now, &signer->node_id, l->id, m->header.via_list,
+					    sequence);
 		if (err == 0 && sequence == CONFIG_UPDATE_SEQUENCE)
 			err = ERR_CONFIG_TOO_NEW;
 		if (err != 0)
@@ -456,7 +457,7 @@ void transport_requested(struct peer *p, struct now now, struct link *l,
 		inbound_repeated(p, now, in, l, m, options);
 		return;
 	}
-	err = inbound_check(p, now, m, request.method, &request.signer);
+	err = inbound_check(p, now, l, m, request.method, &request.signer);
 	if (err != 0) {
 		p->counters.dropped_header +=
 			err != ERR_CONFIG_TOO_OLD && err != ERR_CONFIG_TOO_NEW;
