@@ -172,6 +172,7 @@ int enroll_create_run(const struct enroll_command *command, int argc, char **arg
 	configuration_init(&o->configuration);
 	o->configuration.no_ice = true; /* the links Peal has are the No-ICE ones */
 	o->configuration.turn_density = 0; /* and so nobody needs TURN */
+	o->configuration.max_message_size = 32768; /* a ConfigUpdate carries the whole document */
 	o->configuration.node_id_bits = 64;
 	o->configuration.node_id_slots = 4;
 	o->url = DEFAULT_URL;
