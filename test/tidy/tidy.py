@@ -40,7 +40,7 @@ LIBRARY_PLACES = {
     "uv.h": ["node/", "test/"],
     "sqlite3.h": ["storage/backend_sqlite", "tools/enroll", "test/"],
     "osipparser2/": ["usage/sip/", "test/"],
-    "libxml/": ["node/configuration_document", "node/main.c", "node/configuration_", "test/"],
+    "expat.h": ["node/configuration_xml"],
     "jansson.h": ["node/control", "node/", "tools/", "test/"],
     "microhttpd.h": ["tools/enroll"],
     "curl/": ["tools/"],

@@ -108,8 +108,8 @@ START_TEST(document_names_each_wrong_element)
 		{ "<configuration-signer/>", ERR_CONFIG, "<configuration-signer>" },
 		{ "<mandatory-extension>urn:x</mandatory-extension>", ERR_UNSUPPORTED, "\"urn:x\"" },
 		{ "<required-kinds/>", ERR_CONFIG, "<required-kinds>: stands twice" },
-		{ "<no-ice>true", ERR_CONFIG, "line 7" },
-		{ "&entity;", ERR_CONFIG, "Entity 'entity' not defined" },
+		{ "<no-ice>true", ERR_CONFIG, "line 66: mismatched tag" },
+		{ "&entity;", ERR_CONFIG, "line 65: undefined entity" },
 	};
 	struct configuration_document *d;
 
