@@ -308,7 +308,8 @@ static int store_check(struct store_work *w, struct now now, bool *answered)
 	return err;
 }
 
-/* The counter after this Store. An owner that takes data over never lets its own go back. */
+/* The counter after this Store. An owner that takes data over never lets its own go back. A replica Store may
+ * have brought any counter: at the highest it stays, for 0 means that nothing is stored. */
 static uint64_t store_next_generation(const struct store_work *w, const struct store_part *part)
 {
 	uint64_t current = part->stored == NULL ? 0 : part->stored->generation;
@@ -318,7 +319,7 @@ static uint64_t store_next_generation(const struct store_work *w, const struct s
 		changed |= !part->values[i].unchanged;
 	if (w->req.replica_number > 0)
 		return w->is_owner && current > part->generation ? current : part->generation;
-	return changed ? current + 1 : current;
+	return changed && current < UINT64_MAX ? current + 1 : current;
 }
 
 static void store_apply_part(struct store_work *w, struct now now, struct store_part *part)
