@@ -229,8 +229,19 @@ int transfer_start(struct storage *s, struct now now, struct stored_resource *r,
 	return err;
 }
 
-/* The fewest replicas that a StoreAns names for a Kind. */
-static uint32_t transfer_replicas(const struct response *response)
+/* Replicas that a StoreAns names for one Kind, without this node: an owner that counts on us is no proof
+ * that we may forget. */
+static uint32_t transfer_kind_replicas(const struct storage *s, const struct store_kind_response *kind)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < kind->replica_count; i++)
+		count += !node_id_equal(&kind->replicas[i], peer_node_id(s->peer));
+	return count;
+}
+
+/* The fewest of any Kind. */
+static uint32_t transfer_replicas(const struct storage *s, const struct response *response)
 {
 	struct reader r = reader_of(response->body);
 	uint32_t fewest = 0;
@@ -239,10 +250,14 @@ static uint32_t transfer_replicas(const struct response *response)
 
 	arena_init(&arena, STORAGE_ARENA_BYTES);
 	store_ans_get(&r, &arena, &ans);
-	if (reader_finish(&r) == 0)
-		for (size_t i = 0; i < ans.kind_count; i++)
-			if (i == 0 || ans.kinds[i].replica_count < fewest)
-				fewest = (uint32_t)ans.kinds[i].replica_count;
+	if (reader_finish(&r) == 0) {
+		for (size_t i = 0; i < ans.kind_count; i++) {
+			uint32_t count = transfer_kind_replicas(s, &ans.kinds[i]);
+
+			if (i == 0 || count < fewest)
+				fewest = count;
+		}
+	}
 	arena_free(&arena);
 	return fewest;
 }
@@ -318,7 +333,7 @@ static void transfer_confirm(struct holder *h, const struct transfer *t, const s
 {
 	if (h->confirmed < t->upto)
 		h->confirmed = t->upto;
-	h->replicas = transfer_replicas(response);
+	h->replicas = transfer_replicas(t->storage, response);
 }
 
 static void transfer_stored(void *ctx, struct now now, const struct response *response)

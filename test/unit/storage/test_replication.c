@@ -364,7 +364,8 @@ static void churn(uint64_t seed, int steps)
 	prng_seed(&chance, seed);
 	store_all(s, PEERS);
 	for (int i = 0; i < steps; i++) {
-		size_t node = prng_below(&chance, net_count(s->n));
+		/* Node 0 stays: somebody must be there for those who start again. */
+		size_t node = 1 + prng_below(&chance, net_count(s->n) - 1);
 		size_t running = 0;
 
 		for (size_t k = 0; k < net_count(s->n); k++)
@@ -387,11 +388,13 @@ static void churn(uint64_t seed, int steps)
 
 START_TEST(records_survive_churn)
 {
-	const char *seeds = getenv("STORED_NET_SEEDS"); /* how many; more by hand */
-	uint64_t count = seeds == NULL ? 3 : strtoull(seeds, NULL, 10);
+	/* More by hand: STORED_NET_SEED=N runs that one alone. */
+	const char *one = getenv("STORED_NET_SEED");
 
-	for (uint64_t seed = 100; seed < 100 + count; seed++)
+	for (uint64_t seed = 100; one == NULL && seed < 103; seed++)
 		churn(seed, 12);
+	if (one != NULL)
+		churn(strtoull(one, NULL, 10), 12);
 }
 END_TEST
 
