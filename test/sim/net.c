@@ -354,7 +354,7 @@ static void net_effect(struct net *n, struct net_node *node, const struct effect
 	case EFFECT_PEER_STATE:
 		if (e->state == PEER_LEFT)
 			node->has_left = true;
-		/* fall through */
+		__attribute__((fallthrough));
 	case EFFECT_APP_LINK_READY:
 	case EFFECT_CONFIGURATION:
 		if (n->options.hooks.effect != NULL)
