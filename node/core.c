@@ -16,8 +16,8 @@
 #include "overlay/base/invariant.h"
 
 #define BOOTSTRAP_SEARCH_MS 2000
-#define BOOTSTRAP_AGAIN_MS 6000 /* between two looks, and up to as much again at random */
-#define BOOTSTRAP_LAST_MS 60000
+#define BOOTSTRAP_TURNS_MS 8000 /* after the start: the first bootstrap node's turn to be the first peer */
+#define BOOTSTRAP_TURN_MS 15000 /* enough to find the ring that the one before has formed */
 #define CACHE_FILE "cached-peers"
 #define KNOWN_MAX (SETTING_ADDRESSES_MAX + CACHED_PEERS_MAX)
 
@@ -179,31 +179,27 @@ static bool ring_is_known(const struct node *n)
 	return view.successor_count > 0;
 }
 
-/* Nobody answers at all: there is no ring. When others answer and none of them is a member, bootstrap peers
- * have started together and each waits for another to be the first: after a random time one of us is, and
- * the others, which lose their links to it by that, come back and join. */
-static bool ring_is_missing(const struct node *n)
+/* Milliseconds from the start to our turn: bootstrap nodes take turns in the configuration document's order. */
+static uint64_t own_turn_ms(const struct node *n)
 {
-	uint64_t waited_ms = instant_since(node_now().mono, n->started.mono).us / 1000;
-	bool is_first_look = waited_ms < BOOTSTRAP_SEARCH_MS + BOOTSTRAP_AGAIN_MS;
+	const struct configuration *c = &configuration_file_document(n->configuration)->configuration;
+	size_t place = 0;
 
-	if (ring_is_known(n))
-		return false;
-	if (peer_state(n->peer) == PEER_JOINING)
-		return !is_first_look;
-	return is_first_look || waited_ms > BOOTSTRAP_LAST_MS;
+	while (place < c->bootstrap_node_count && !candidates_have(n, &c->bootstrap_nodes[place]))
+		place++;
+	return BOOTSTRAP_TURNS_MS + place * BOOTSTRAP_TURN_MS;
 }
 
-static void on_search_end(uv_timer_t *timer);
-
-static void search_again(struct node *n)
+/* Nobody answers at all: there is no ring. When others answer and none of them is a member, bootstrap peers
+ * have started together and each waits for another to be the first: then the one whose turn it is becomes it,
+ * and the others, which lose their links to it by that, come back and join. */
+static bool ring_is_missing(const struct node *n, uint64_t waited_ms)
 {
-	struct security security = provider_security(n->provider);
-	uint16_t chance;
-
-	security.ops->random(security.ctx, &chance, sizeof(chance));
-	(void)uv_timer_start(&n->bootstrap_timer, on_search_end,
-			     BOOTSTRAP_AGAIN_MS + chance % BOOTSTRAP_AGAIN_MS, 0);
+	if (ring_is_known(n))
+		return false;
+	if (waited_ms < BOOTSTRAP_TURNS_MS)
+		return peer_state(n->peer) != PEER_JOINING;
+	return waited_ms >= own_turn_ms(n);
 }
 
 /* No ring: begin again as the first peer. */
@@ -211,16 +207,18 @@ static void on_search_end(uv_timer_t *timer)
 {
 	struct node *n = timer->data;
 	enum peer_state state = n->phase == NODE_RUNNING ? peer_state(n->peer) : PEER_LEFT;
+	uint64_t waited_ms = instant_since(node_now().mono, n->started.mono).us / 1000;
+	uint64_t turn_ms = own_turn_ms(n);
 	char detail[300];
 
 	if (state != PEER_IDLE && state != PEER_CONNECTING && state != PEER_JOINING)
 		return;
-	if (!ring_is_missing(n)) {
-		search_again(n);
+	if (!ring_is_missing(n, waited_ms)) {
+		(void)uv_timer_start(timer, on_search_end,
+				     turn_ms > waited_ms ? turn_ms - waited_ms + 1 : BOOTSTRAP_TURN_MS, 0);
 		return;
 	}
-	log_info(&n->log, "bootstrap.alone", "waited_ms=%llu",
-		 (unsigned long long)(instant_since(node_now().mono, n->started.mono).us / 1000));
+	log_info(&n->log, "bootstrap.alone", "waited_ms=%llu", (unsigned long long)waited_ms);
 	connections_close(n);
 	core_free(n);
 	if (core_new(n, true, detail, sizeof(detail)) != 0) {

@@ -155,6 +155,10 @@ void driver_end_turn(struct node *n)
 		const struct storage_port *storage = peer_storage(n->peer);
 
 		n->driver.commit_wanted = false;
+		/* The replicas' disks work while ours does. */
+		storage->ops->replicate_ahead(storage->ctx, node_now());
+		driver_drain(n);
+		connections_flush(n);
 		storage->ops->commit(storage->ctx, node_now());
 		driver_drain(n);
 	}

@@ -140,6 +140,7 @@ static void null_statistics(void *ctx, struct storage_statistics *out)
 static const struct storage_ops NULL_STORAGE = {
 	.hand_over = null_hand_over,
 	.topology_changed = null_topology_changed,
+	.replicate_ahead = null_event,
 	.commit = null_event,
 	.statistics = null_statistics,
 };

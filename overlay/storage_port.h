@@ -27,6 +27,9 @@ struct storage_ops {
 	 * be deleted. May be called often; storage compares with what it knew. `replicas_settled` is false
 	 * while the successor replacement hold-down runs (10.7.1): do not make new replicas yet. */
 	void (*topology_changed)(void *ctx, struct now now, bool replicas_settled);
+	/* Queues the replica Stores of what is to be committed, so that replicas write while this node does.
+	 * Called before `commit`, with the effects drained and written in between; may be left out. */
+	void (*replicate_ahead)(void *ctx, struct now now);
 	/* Makes durable what EFFECT_STORE_COMMIT announced; answers wait for it. */
 	void (*commit)(void *ctx, struct now now);
 	void (*statistics)(void *ctx, struct storage_statistics *out);

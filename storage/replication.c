@@ -156,6 +156,18 @@ static void replication_replicate(struct storage *s, struct now now, struct stor
 	}
 }
 
+/* Nothing is acknowledged before this node's own commit, but the replicas need not wait for it: should it
+ * fail, they hold a value that its author will store again. */
+void replication_ahead(struct storage *s, struct now now)
+{
+	for (const struct store_wait *wait = s->uncommitted; wait != NULL; wait = wait->next) {
+		struct stored_resource *r = wait->is_owner ? store_resource(&s->store, &wait->point) : NULL;
+
+		if (r != NULL)
+			replication_replicate(s, now, r);
+	}
+}
+
 void replication_committed(struct storage *s, struct now now)
 {
 	struct store_wait *wait = s->uncommitted;

@@ -13,6 +13,8 @@ void replication_await_commit(struct storage *s, struct store_wait *wait);
 void replication_dirty(struct storage *s);
 /* What the uncommitted wait for is durable: replicas, or answers. */
 void replication_committed(struct storage *s, struct now now);
+/* Begins their replicas before the commit. */
+void replication_ahead(struct storage *s, struct now now);
 
 /* A Resource goes: those who wait for its replicas are answered. */
 void replication_forget(struct storage *s, struct now now, struct stored_resource *r);

@@ -268,6 +268,14 @@ static void storage_commit_failed(struct storage *s, struct now now, int err)
 	replication_topology_changed(s, now, s->replicas_settled);
 }
 
+static void storage_replicate_ahead(void *ctx, struct now now)
+{
+	struct storage *s = ctx;
+
+	if (s->commit_queued && s->store.failed == 0)
+		replication_ahead(s, now);
+}
+
 static void storage_commit(void *ctx, struct now now)
 {
 	struct storage *s = ctx;
@@ -308,6 +316,7 @@ static void storage_statistics(void *ctx, struct storage_statistics *out)
 static const struct storage_ops storage_port_ops = {
 	.hand_over = storage_hand_over,
 	.topology_changed = storage_topology_changed,
+	.replicate_ahead = storage_replicate_ahead,
 	.commit = storage_commit,
 	.statistics = storage_statistics,
 };

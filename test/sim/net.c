@@ -121,6 +121,7 @@ static void null_statistics(void *ctx, struct storage_statistics *out)
 static const struct storage_ops NULL_STORAGE = {
 	.hand_over = null_hand_over,
 	.topology_changed = null_topology_changed,
+	.replicate_ahead = null_commit,
 	.commit = null_commit,
 	.statistics = null_statistics,
 };

@@ -121,8 +121,11 @@ static void seen_statistics(void *ctx, struct storage_statistics *out)
 	*out = (struct storage_statistics){ 0 };
 }
 
-static const struct storage_ops SEEN_OPS = { seen_hand_over, seen_topology_changed, seen_commit,
-					     seen_statistics };
+static const struct storage_ops SEEN_OPS = { .hand_over = seen_hand_over,
+					     .topology_changed = seen_topology_changed,
+					     .replicate_ahead = seen_commit,
+					     .commit = seen_commit,
+					     .statistics = seen_statistics };
 
 START_TEST(leave_hands_over_and_ring_closes)
 {

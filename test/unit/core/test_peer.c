@@ -309,6 +309,25 @@ START_TEST(config_update_is_taken_over)
 }
 END_TEST
 
+/* Who asks may not have joined: routing would not lead to it. */
+START_TEST(config_update_goes_the_way_the_request_came)
+{
+	struct forwarding_header h;
+	struct message m;
+
+	setup();
+	h = core_header(c, 5, core_to_self(c));
+	h.configuration_sequence = 9;
+	h.via_list = core_nodes(c, &b.id, 1);
+	core_receive(c, &a,
+		     core_message(c, &b, &h, method_request_code(METHOD_PING), slice_of("\0", 2)));
+	ck_assert(core_take(c, &a, &m));
+	ck_assert_uint_eq(m.contents.code, method_request_code(METHOD_CONFIG_UPDATE));
+	ck_assert(slice_equal(m.header.destination_list, core_nodes(c, &b.id, 1)));
+	teardown();
+}
+END_TEST
+
 START_TEST(config_error_makes_the_request_go_again)
 {
 	static const uint8_t TOO_NEW[] = { 0, 0x10, 0, 0 };
@@ -427,6 +446,7 @@ int main(void)
 			 bootstrap_open_gives_a_link_to_look_with,
 			 peer_leaves_after_five_seconds_at_the_latest,
 			 config_older_request_is_refused_and_updated, config_update_is_taken_over,
+			 config_update_goes_the_way_the_request_came,
 			 config_error_makes_the_request_go_again,
 			 probe_answers_what_was_asked_in_order, probe_ping_carries_the_time,
 			 probe_inspect_tells_version_and_addresses,

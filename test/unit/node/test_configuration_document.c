@@ -256,8 +256,8 @@ START_TEST(document_refuses_what_is_no_plain_xml)
 		"<overlay xmlns=\"urn:other\"/>",
 		"<overlay xmlns=\"urn:ietf:params:xml:ns:p2p:config-base\"/>",
 		"<!DOCTYPE overlay [<!ENTITY a \"b\">]><overlay xmlns=\"urn:ietf:params:xml:ns:p2p:config-base\"/>",
-		"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><overlay "
-		"xmlns=\"urn:ietf:params:xml:ns:p2p:config-base\"/>",
+		("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><overlay "
+		 "xmlns=\"urn:ietf:params:xml:ns:p2p:config-base\"/>"),
 	};
 	struct configuration_document *d;
 

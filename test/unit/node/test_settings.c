@@ -45,8 +45,8 @@ START_TEST(settings_print_what_reads_back_the_same)
 		"",
 		"overlay = \"peal.example\"\nstate-folder = \"/tmp/a \\\"b\\\" ${HOME} \\\\ \\044{HOME}\"\n",
 		"listen = {\"192.0.2.1\", \"[2001:db8::1]:7000\"}\nlink-protocols = {dtls}\napp-listen = \"\"\n",
-		"sip-listen = {}\nbootstrap = {\"198.51.100.7:6084\"}\nlinks-max = 8\nsip-digest = yes\n"
-		"sip-password-file = \"/x\"\nrole = client\nlog-level = debug\nlog-format = json\n",
+		("sip-listen = {}\nbootstrap = {\"198.51.100.7:6084\"}\nlinks-max = 8\nsip-digest = yes\n"
+		 "sip-password-file = \"/x\"\nrole = client\nlog-level = debug\nlog-format = json\n"),
 	};
 	struct settings s, again;
 	char detail[400];
