@@ -3,6 +3,7 @@
 #ifndef NODE_CONFIGURATION_DOCUMENT_H
 #define NODE_CONFIGURATION_DOCUMENT_H
 
+#include "crypto/provider.h"
 #include "overlay/configuration.h"
 
 #define ROOT_CERTS_MAX 8
@@ -39,6 +40,9 @@ struct configuration_document {
 int MUST_CHECK configuration_document_parse(struct configuration_document **out, struct slice bytes,
 					    const char *overlay_name, char *detail, size_t detail_size);
 void configuration_document_free(struct configuration_document *d);
+
+/* Whom the document makes acceptable; borrows from it. */
+struct provider_trust configuration_document_trust(const struct configuration_document *d);
 
 /* Checks the document's signature and those of its kind-blocks: by its root certificates and a
  * configuration-signer listed in `signers` (for a first document, which was got over HTTPS or by hand, pass

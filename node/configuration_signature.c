@@ -21,7 +21,7 @@ struct authority {
 	const char *role; /* "configuration-signer" */
 };
 
-static struct provider_trust trust_of(const struct configuration_document *d)
+struct provider_trust configuration_document_trust(const struct configuration_document *d)
 {
 	return (struct provider_trust){
 		.root_certs = d->root_certs,
@@ -74,7 +74,7 @@ static int block_verify(const struct security *s, const struct authority *a, str
 static int provider_open(const struct configuration_document *trusted, struct provider **out, char *detail,
 			 size_t detail_size)
 {
-	struct provider_trust trust = trust_of(trusted);
+	struct provider_trust trust = configuration_document_trust(trusted);
 	int err = provider_new(out, NULL, &trust, detail, detail_size);
 
 	return err == 0 ? 0 : ERR_SIGNATURE;

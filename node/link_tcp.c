@@ -7,6 +7,7 @@
 
 #include "node/connection.h"
 #include "node/driver.h"
+#include "node/stream_write.h"
 #include "overlay/base/invariant.h"
 
 #define BACKLOG 128 /* connections the kernel holds for us */
@@ -24,12 +25,6 @@ struct tcp_listener {
 	struct tcp_listener *next;
 };
 
-/* Bytes that the socket did not take at once. */
-struct tcp_write {
-	uv_write_t request;
-	uint8_t bytes[];
-};
-
 static struct tcp_connection *tcp_of(struct connection *c) { return (struct tcp_connection *)(void *)c; }
 
 static void on_written(uv_write_t *request, int status)
@@ -45,29 +40,10 @@ static void on_written(uv_write_t *request, int status)
 
 static void tcp_write(struct connection *c, struct slice bytes)
 {
-	uv_stream_t *stream = (uv_stream_t *)&tcp_of(c)->tcp;
-	uv_buf_t buffer = { (char *)bytes.data, bytes.len };
-	struct tcp_write *left;
-	int n;
+	int n = stream_write((uv_stream_t *)&tcp_of(c)->tcp, bytes, on_written);
 
-	n = uv_try_write(stream, &buffer, 1);
-	if (n == (int)bytes.len)
-		return;
-	if (n < 0 && n != UV_EAGAIN) {
+	if (n != 0)
 		connection_fail(c, ERR_LINK, uv_strerror(n));
-		return;
-	}
-	if (n > 0)
-		bytes = slice_of(bytes.data + n, bytes.len - (size_t)n);
-	left = malloc(sizeof(*left) + bytes.len);
-	invariant(left != NULL);
-	memcpy(left->bytes, bytes.data, bytes.len);
-	buffer = (uv_buf_t){ (char *)left->bytes, bytes.len };
-	n = uv_write(&left->request, stream, &buffer, 1, on_written);
-	if (n != 0) {
-		free(left);
-		connection_fail(c, ERR_LINK, uv_strerror(n));
-	}
 }
 
 static void on_closed(uv_handle_t *handle) { connection_free(handle->data); }

@@ -53,15 +53,6 @@ static int folder_check(const struct settings *s, char *detail, size_t detail_si
 	return 0;
 }
 
-static struct provider_trust trust_of(const struct configuration_document *d)
-{
-	const struct configuration *c = &d->configuration;
-
-	return (struct provider_trust){ d->root_certs,	   d->root_cert_count, c->overlay_name,
-					c->node_id_bits,   c->node_id_slots,   c->bad_nodes,
-					c->bad_node_count };
-}
-
 static int configuration_open(struct node *n, char *detail, size_t detail_size)
 {
 	char *path = settings_configuration_path(&n->settings);
@@ -88,7 +79,7 @@ static int configuration_open(struct node *n, char *detail, size_t detail_size)
 static int identity_open(struct node *n, bool keylog, char *detail, size_t detail_size)
 {
 	const char *keylog_path = keylog ? getenv("SSLKEYLOGFILE") : NULL;
-	struct provider_trust trust = trust_of(configuration_file_document(n->configuration));
+	struct provider_trust trust = configuration_document_trust(configuration_file_document(n->configuration));
 	struct tls_context_options options = { .keylog_path = keylog_path,
 					       .datagram_mtu = n->settings.datagram_mtu };
 	struct identity own;
@@ -267,7 +258,7 @@ void node_on_state(struct node *n, struct now now, enum peer_state state)
 void node_on_configuration(struct node *n, struct now now)
 {
 	const struct configuration_document *d = configuration_file_document(n->configuration);
-	struct provider_trust trust = trust_of(d);
+	struct provider_trust trust = configuration_document_trust(d);
 	struct identity own;
 	int err = provider_set_trust(n->provider, &trust);
 

@@ -9,6 +9,7 @@
 #include "node/app_link.h"
 #include "node/connection.h"
 #include "node/driver.h"
+#include "node/stream_write.h"
 #include "overlay/base/invariant.h"
 
 #define STREAM_NUMBERS (1ull << 63)
@@ -41,11 +42,6 @@ struct sip_listener {
 	size_t stream_count;
 	uint64_t next_number;
 	size_t handles; /* listening ones still open */
-};
-
-struct sip_write {
-	uv_write_t request;
-	uint8_t bytes[];
 };
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
@@ -274,27 +270,15 @@ static void on_written(uv_write_t *request, int status)
 static void stream_send(struct sip_stream *s, struct slice bytes)
 {
 	uv_stream_t *stream = (uv_stream_t *)&s->tcp;
-	uv_buf_t buffer = { (char *)bytes.data, bytes.len };
-	struct sip_write *left;
-	int n = uv_try_write(stream, &buffer, 1);
+	int n;
 
-	if (n == (int)bytes.len || s->failed)
+	if (s->failed)
 		return;
-	if ((n < 0 && n != UV_EAGAIN) || uv_stream_get_write_queue_size(stream) > OUTPUT_QUEUE_MAX) {
-		stream_fail(s, n < 0 ? n : UV_ENOBUFS);
-		return;
-	}
-	if (n > 0)
-		bytes = slice_of(bytes.data + n, bytes.len - (size_t)n);
-	left = malloc(sizeof(*left) + bytes.len);
-	invariant(left != NULL);
-	memcpy(left->bytes, bytes.data, bytes.len);
-	buffer = (uv_buf_t){ (char *)left->bytes, bytes.len };
-	n = uv_write(&left->request, stream, &buffer, 1, on_written);
-	if (n != 0) {
-		free(left);
+	n = stream_write(stream, bytes, on_written);
+	if (n == 0 && uv_stream_get_write_queue_size(stream) > OUTPUT_QUEUE_MAX)
+		n = UV_ENOBUFS;
+	if (n != 0)
 		stream_fail(s, n);
-	}
 }
 
 static void on_connected(uv_connect_t *request, int status)

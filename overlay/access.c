@@ -10,23 +10,14 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "overlay/base/hex.h"
+
 /* Resource-ID, Kind, storage time, and around the value: key length, index, exists, value length. */
 #define SIGNED_DATA_FIXED (RESOURCE_ID_MAX + 4 + 8 + 2 + 4 + 1 + 4)
 
 /* The multiplier of NODE-MULTIPLE is hashed as one byte: RFC 6940 gives it no width, and the only Kind that
  * uses it carries it as one (TurnServer.iteration). */
 #define NODE_MULTIPLE_MAX 255
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* The user name as it is hashed: no scheme, %xx decoded. `out` has room for USER_NAME_MAX + 1 bytes. */
 static struct slice access_resource_name(const char *user, char *out)

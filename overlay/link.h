@@ -39,6 +39,5 @@ bool link_next(const struct peer *p, size_t *cursor, struct link_info *out);
 link_id link_find_node(const struct peer *p, const struct node_id *node);
 
 const char *link_state_name(enum link_state s);
-const char *overlay_link_type_name(unsigned type); /* "TLS-TCP-FH-NO-ICE" */
 
 #endif

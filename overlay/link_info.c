@@ -20,20 +20,6 @@ const char *link_state_name(enum link_state s)
 	return "unknown";
 }
 
-const char *overlay_link_type_name(unsigned type)
-{
-	switch (type) {
-	case OVERLAY_LINK_DTLS_UDP_SR:
-		return "DTLS-UDP-SR";
-	case OVERLAY_LINK_DTLS_UDP_SR_NO_ICE:
-		return "DTLS-UDP-SR-NO-ICE";
-	case OVERLAY_LINK_TLS_TCP_FH_NO_ICE:
-		return "TLS-TCP-FH-NO-ICE";
-	default:
-		return "unknown";
-	}
-}
-
 link_id link_find_node(const struct peer *p, const struct node_id *node)
 {
 	const struct link *l = link_of_node(p, node);

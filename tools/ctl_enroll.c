@@ -7,10 +7,11 @@
 
 #include "crypto/keystore.h"
 #include "crypto/private_file.h"
+#include "node/configuration_document.h"
 #include "overlay/base/invariant.h"
 #include "tools/ctl_https.h"
 #include "tools/ctl_identity.h"
-#include "tools/overlay_trust.h"
+#include "tools/overlay_time.h"
 #include "tools/password_prompt.h"
 
 #define DETAIL_SIZE 512
@@ -202,7 +203,7 @@ static int fail_refused(const struct enrollment *e, const struct https_answer *a
 /* Whom the certificate is for, under the document's root; and that it is for our user and key. */
 static int certificate_keep(struct enrollment *e, struct slice der)
 {
-	struct provider_trust trust = overlay_trust_of(e->document);
+	struct provider_trust trust = configuration_document_trust(e->document);
 	char path[IDENTITY_PATH_SIZE];
 	struct identity identity;
 	struct provider *p;

@@ -9,8 +9,9 @@
 
 #include "crypto/keystore.h"
 #include "crypto/private_file.h"
+#include "node/configuration_document.h"
 #include "tools/ctl_show.h"
-#include "tools/overlay_trust.h"
+#include "tools/overlay_time.h"
 #include "tools/password_prompt.h"
 
 #define DETAIL_SIZE 512
@@ -87,7 +88,7 @@ static json_t *identity_json(const struct identity *id, const struct folder *f, 
 
 static int identity_print_certificate(struct ctl *ctl, struct folder *f)
 {
-	struct provider_trust trust = overlay_trust_of(f->document);
+	struct provider_trust trust = configuration_document_trust(f->document);
 	struct identity identity = { 0 };
 	const char *problem = NULL;
 	struct provider *p;

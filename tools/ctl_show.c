@@ -8,7 +8,7 @@
 
 #include "overlay/base/invariant.h"
 #include "tools/ctl_socket.h"
-#include "tools/overlay_trust.h"
+#include "tools/overlay_time.h"
 
 #define COLUMNS_MAX 20
 #define HEADING_SIZE 48

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "overlay/base/error.h"
+#include "overlay/base/hex.h"
 #include "overlay/base/invariant.h"
 #include "overlay/wire/dump.h"
 #include "overlay/wire/frame.h"
@@ -89,17 +90,6 @@ static int input_read_file(struct input *in, const char *path)
 	err = input_read(in, file, path);
 	fclose(file);
 	return err;
-}
-
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* Turns hex text into bytes, in place. ERR_MALFORMED with the message printed. */

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "crypto/keystore.h"
-#include "tools/overlay_trust.h"
+#include "tools/overlay_time.h"
 
 static const struct enroll_command commands[] = {
 	{ "create", "--overlay NAME --folder DIR [OPTION]...",

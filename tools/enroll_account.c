@@ -7,7 +7,7 @@
 
 #include "tools/ctl_table.h"
 #include "tools/enroll.h"
-#include "tools/overlay_trust.h"
+#include "tools/overlay_time.h"
 #include "tools/password_prompt.h"
 
 /* The arguments of one call. */

@@ -7,7 +7,7 @@
 #include "tools/enroll.h"
 #include "tools/enroll_document.h"
 #include "tools/enroll_tls.h"
-#include "tools/overlay_trust.h"
+#include "tools/overlay_time.h"
 
 #define DEFAULT_URL "https://127.0.0.1:8443"
 

@@ -12,7 +12,7 @@
 #include "crypto/keystore.h"
 #include "crypto/private_file.h"
 #include "tools/enroll_tls.h"
-#include "tools/overlay_trust.h"
+#include "tools/overlay_time.h"
 
 #define DAY_MS 86400000ull
 #define DOCUMENT_MAX (1024 * 1024)
@@ -92,7 +92,7 @@ static int signer_certify(const struct enroll_overlay *o, struct keystore *signe
 static int signer_node_id(const struct enroll_folder *f, struct walltime now, struct identity *out,
 			  char *detail, size_t detail_size)
 {
-	struct provider_trust trust = overlay_trust_of(f->document);
+	struct provider_trust trust = configuration_document_trust(f->document);
 	struct provider *p;
 	int err = provider_new(&p, NULL, &trust, detail, detail_size);
 

@@ -9,7 +9,7 @@
 #include "tools/enroll.h"
 #include "tools/enroll_document.h"
 #include "tools/enroll_form.h"
-#include "tools/overlay_trust.h"
+#include "tools/overlay_time.h"
 
 #define DAY_MS 86400000ull
 

@@ -9,7 +9,7 @@
 
 #include "tools/enroll.h"
 #include "tools/enroll_server.h"
-#include "tools/overlay_trust.h"
+#include "tools/overlay_time.h"
 
 /* "2026-11-20T18:57:35.123Z info enroll.issued user=..."; one write for each line. */
 static void serve_log(void *ctx, enum log_level level, const char *event, const char *text)

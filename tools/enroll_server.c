@@ -17,7 +17,7 @@
 #include "overlay/base/invariant.h"
 #include "tools/enroll_form.h"
 #include "tools/enroll_throttle.h"
-#include "tools/overlay_trust.h"
+#include "tools/overlay_time.h"
 
 #define THREADS 2 /* so that one password being hashed does not stop the rest */
 #define CONNECTIONS_MAX 512

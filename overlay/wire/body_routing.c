@@ -4,6 +4,20 @@
 
 #include "overlay/wire/list.h"
 
+const char *overlay_link_type_name(unsigned type)
+{
+	switch (type) {
+	case OVERLAY_LINK_DTLS_UDP_SR:
+		return "DTLS-UDP-SR";
+	case OVERLAY_LINK_DTLS_UDP_SR_NO_ICE:
+		return "DTLS-UDP-SR-NO-ICE";
+	case OVERLAY_LINK_TLS_TCP_FH_NO_ICE:
+		return "TLS-TCP-FH-NO-ICE";
+	default:
+		return "unknown";
+	}
+}
+
 /* RESERVED(3) was ICE's peer reflexive; 6.5.1.1 says that it, too, has a related address. */
 #define CANDIDATE_PRFLX 3
 

@@ -16,6 +16,9 @@ enum overlay_link_type {
 	OVERLAY_LINK_TLS_TCP_FH_NO_ICE = 4
 };
 
+/* "TLS-TCP-FH-NO-ICE"; "unknown" for a type not listed. */
+const char *overlay_link_type_name(unsigned type);
+
 enum candidate_type { CANDIDATE_HOST = 1, CANDIDATE_SRFLX = 2, CANDIDATE_RELAY = 4 };
 
 struct ice_extension {

@@ -3,20 +3,6 @@
 #include "overlay/wire/body_routing.h"
 #include "overlay/wire/dump_body.h"
 
-static const char *dump_link_name(uint8_t overlay_link)
-{
-	switch (overlay_link) {
-	case OVERLAY_LINK_DTLS_UDP_SR:
-		return "DTLS-UDP-SR";
-	case OVERLAY_LINK_DTLS_UDP_SR_NO_ICE:
-		return "DTLS-UDP-SR-NO-ICE";
-	case OVERLAY_LINK_TLS_TCP_FH_NO_ICE:
-		return "TLS-TCP-FH-NO-ICE";
-	default:
-		return "unknown";
-	}
-}
-
 static const char *dump_candidate_name(uint8_t type)
 {
 	switch (type) {
@@ -40,7 +26,7 @@ static void dump_candidates(struct dump *d, const struct ice_candidate *candidat
 
 		dump_address(d, "addr_port", &c->address);
 		d->depth++;
-		dump_line(d, "overlay_link: %u %s", c->overlay_link, dump_link_name(c->overlay_link));
+		dump_line(d, "overlay_link: %u %s", c->overlay_link, overlay_link_type_name(c->overlay_link));
 		dump_text(d, "foundation", c->foundation);
 		dump_line(d, "priority: %u", c->priority);
 		dump_line(d, "type: %u %s", c->type, dump_candidate_name(c->type));

@@ -4,6 +4,7 @@
 
 #include <endian.h>
 
+#include "overlay/base/hex.h"
 #include "overlay/base/invariant.h"
 
 __extension__ typedef unsigned __int128 node_id_number;
@@ -215,25 +216,13 @@ const char *resource_id_text(const struct resource_id *id, char *text)
 	return text;
 }
 
-/* The value of a hex digit, or -1. */
-static int node_id_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 int node_id_parse(const char *text, struct node_id *id)
 {
 	struct node_id parsed;
 
 	for (size_t i = 0; i < NODE_ID_LENGTH; i++) {
-		int high = node_id_digit(text[2 * i]);
-		int low = high < 0 ? -1 : node_id_digit(text[2 * i + 1]);
+		int high = hex_digit(text[2 * i]);
+		int low = high < 0 ? -1 : hex_digit(text[2 * i + 1]);
 
 		if (low < 0)
 			return ERR_MALFORMED;

@@ -10,18 +10,8 @@
 
 #include <osipparser2/osip_uri.h>
 
+#include "overlay/base/hex.h"
 #include "usage/sip/sip_text.h"
-
-static int sip_hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* The byte at *i, an escape decoded; *i moves past it. -1: a broken escape. */
 static int sip_unescape_next(struct slice s, size_t *i)
@@ -33,8 +23,8 @@ static int sip_unescape_next(struct slice s, size_t *i)
 		return c;
 	if (s.len - *i < 2)
 		return -1;
-	high = sip_hex_digit(s.data[*i]);
-	low = sip_hex_digit(s.data[*i + 1]);
+	high = hex_digit(s.data[*i]);
+	low = hex_digit(s.data[*i + 1]);
 	*i += 2;
 	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }

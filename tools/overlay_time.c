@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* From a configuration document to a trust; and the wall clock, which libraries below never read. */
-#include "tools/overlay_trust.h"
+/* Time for the tools. */
+#include "tools/overlay_time.h"
 
 #include <stdio.h>
 #include <time.h>
-
-struct provider_trust overlay_trust_of(const struct configuration_document *d)
-{
-	return (struct provider_trust){
-		.root_certs = d->root_certs,
-		.root_cert_count = d->root_cert_count,
-		.overlay_name = d->configuration.overlay_name,
-		.node_id_bits = d->configuration.node_id_bits,
-		.node_id_slots = d->configuration.node_id_slots,
-		.bad_nodes = d->configuration.bad_nodes,
-		.bad_node_count = d->configuration.bad_node_count,
-	};
-}
 
 struct walltime overlay_now(void)
 {
