@@ -188,7 +188,10 @@ void sip_fork_settle(struct sip_fork *fork, struct now now)
 	if (status == 408 && !sip_fork_is_invite(fork)) {
 		/* RFC 4320 4.2: the caller's own timer has run out, a late 408 would only hurt. */
 		log_info(fork->usage->log, "sip.request.timeout", "status=408");
-	} else if (fork->best.len > 0 && status != 503) {
+		sip_server_abandon(server, now);
+		return;
+	}
+	if (fork->best.len > 0 && status != 503) {
 		sip_server_respond(server, now, status, sip_text_slice(&fork->best));
 		return;
 	}

@@ -182,6 +182,14 @@ void sip_server_respond(struct sip_server *server, struct now now, int status, s
 		  sip_server_on_timeout, server);
 }
 
+void sip_server_abandon(struct sip_server *server, struct now now)
+{
+	invariant(!server->is_invite && server->state < SIP_COMPLETED);
+	server->state = SIP_COMPLETED;
+	server->response.len = 0;
+	sip_after(server->usage, now, &server->timeout, SIP_64_T1, sip_server_on_timeout, server);
+}
+
 void sip_server_answer(struct sip_server *server, struct now now, int status, const char *reason,
 		       const char *extra)
 {

@@ -50,6 +50,9 @@ void sip_server_answer(struct sip_server *server, struct now now, int status, co
 		       const char *extra);
 /* The same after `delay`, for phones that would otherwise ask again at once. */
 void sip_server_answer_later(struct sip_server *server, struct now now, struct duration delay, int status);
+/* No final response to a request other than INVITE will be sent (RFC 4320 4.2). Repetitions of the request
+ * are swallowed for a while. */
+void sip_server_abandon(struct sip_server *server, struct now now);
 
 /* `response` is NULL when the transaction is over: `status` then says how it failed (408 no answer, 480 no
  * connection), or is 0 when an accepted INVITE has served its time; the client is gone in either case.

@@ -244,6 +244,47 @@ START_TEST(call_to_a_silent_phone_is_answered_408)
 }
 END_TEST
 
+START_TEST(message_to_a_silent_phone_is_not_answered)
+{
+	struct phone *alice, *bob;
+	struct world *w = two_nodes(&alice, &bob, false);
+	size_t before = alice->received;
+
+	bob->deaf = true;
+	phone_request(alice, "MESSAGE", BOB, "silent-im", "", "x");
+	world_run(w, 70000);
+	ck_assert_uint_eq(alice->received, before);
+	ck_assert(world_logged(w, "sip.request.timeout"));
+	/* Nor does a 408 that a phone or a far proxy says itself pass. */
+	bob->deaf = false;
+	phone_request(alice, "MESSAGE", BOB, "late-im", "", "x");
+	phone_respond(bob, phone_expect(bob, 5000, "MESSAGE"), 408, "");
+	phone_expect_none(alice, 5000, "SIP/2.0 408");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(message_that_timed_out_is_not_sent_again_when_repeated)
+{
+	static const char message[] =
+		"MESSAGE sip:" BOB " SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7001;branch=z9hG4bKrepeat\r\n"
+		"Max-Forwards: 70\r\nFrom: <sip:" ALICE ">;tag=1\r\nTo: <sip:" BOB ">\r\n"
+		"Call-ID: repeat\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n";
+	struct phone *alice, *bob;
+	struct world *w = two_nodes(&alice, &bob, false);
+	size_t before = alice->received;
+
+	bob->deaf = true;
+	phone_send_raw(alice, message, sizeof(message) - 1);
+	world_run(w, 36000);
+	bob->deaf = false;
+	phone_send_raw(alice, message, sizeof(message) - 1);
+	phone_expect_none(bob, 5000, "MESSAGE");
+	ck_assert_uint_eq(alice->received, before);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(request_out_of_hops_is_answered_483)
 {
 	struct world *w = world_of(1, ALICE);
@@ -335,6 +376,8 @@ int main(void)
 			 call_takes_the_best_of_two_refusals, call_cancelled_by_the_caller_ends_with_487,
 			 cancel_without_a_call_is_answered_481, call_to_nobody_is_answered_404,
 			 call_to_a_dead_node_is_answered_480, call_to_a_silent_phone_is_answered_408,
+			 message_to_a_silent_phone_is_not_answered,
+			 message_that_timed_out_is_not_sent_again_when_repeated,
 			 request_out_of_hops_is_answered_483, request_that_comes_round_is_answered_482,
 			 message_passes_both_ways, invite_is_repeated_to_a_phone_that_missed_it,
 			 preloaded_route_to_the_proxy_is_stripped);
