@@ -317,7 +317,7 @@ void net_leave(struct net *n, size_t index)
 void net_set_group(struct net *n, size_t index, unsigned group)
 {
 	n->nodes[index]->group = group;
-	net_wire_regroup(n);
+	n->is_regrouped = true;
 }
 
 static void net_arm_wake(struct net *n, struct net_node *node)
@@ -424,6 +424,10 @@ bool net_run_until(struct net *n, bool (*condition)(struct net *n, void *ctx), v
 {
 	uint64_t end = n->now_us + limit.us;
 
+	/* All that was moved at one instant moved together. */
+	if (n->is_regrouped)
+		net_wire_regroup(n);
+	n->is_regrouped = false;
 	if (condition != NULL && condition(n, ctx))
 		return true;
 	while (n->heap_count > 0 && n->heap[0].at <= end) {

@@ -65,7 +65,8 @@ void net_kill(struct net *n, size_t node, bool silent);
 void net_leave(struct net *n, size_t node);
 
 /* Nodes of different groups cannot reach each other; all begin in group 0. Existing stream links between
- * groups break after 3 s, datagrams are lost. */
+ * groups break after 3 s, datagrams are lost. Nodes moved before the net runs on move together: the links
+ * among them hold. */
 void net_set_group(struct net *n, size_t node, unsigned group);
 
 /* Breaks the link between two nodes once, as a reset would. */

@@ -85,6 +85,7 @@ struct net {
 	uint64_t next_sequence;
 	uint64_t event_count;
 	uint64_t trace_hash;
+	bool is_regrouped; /* a node changed its group since the net last ran */
 	char fault[256];
 };
 

@@ -183,6 +183,32 @@ START_TEST(partition_makes_two_rings_that_merge_again)
 }
 END_TEST
 
+/* Three of ten are cut off, the bootstrap nodes or others: a side that reaches no bootstrap node keeps its
+ * links among itself, and so its ring. */
+static void cut_and_heal(uint64_t seed, size_t first, size_t end)
+{
+	struct net *n = ring_form(10, seed, 200);
+
+	for (size_t i = first; i < end; i++)
+		net_set_group(n, i, 1);
+	net_run(n, duration_s(60));
+	ck_assert_msg(net_ring_is_ideal(n, NULL), "seed %llu: %s", (unsigned long long)seed,
+		      net_ring_fault(n));
+	for (size_t i = first; i < end; i++)
+		net_set_group(n, i, 0);
+	(void)ring_wait(n, 300);
+	net_free(n);
+}
+
+START_TEST(small_ring_cut_off_stays_one_ring)
+{
+	for (uint64_t seed = 10; seed < 26; seed++) {
+		cut_and_heal(seed, 0, 3);
+		cut_and_heal(seed, 3, 6);
+	}
+}
+END_TEST
+
 START_TEST(peer_cut_off_comes_back)
 {
 	struct net *n = ring_form(8, 33, 200);
@@ -274,7 +300,7 @@ int main(void)
 			 ring_heals_after_silent_crash, last_two_become_one, crashed_peers_come_back,
 			 churn_of_one_every_five_seconds_keeps_ring, leave_hands_over_and_ring_closes,
 			 join_hands_over_the_new_range, partition_makes_two_rings_that_merge_again,
-			 peer_cut_off_comes_back, broken_link_is_made_again,
+			 small_ring_cut_off_stays_one_ring, peer_cut_off_comes_back, broken_link_is_made_again,
 			 random_churn_over_streams_ends_in_ring,
 			 random_churn_over_lossy_datagrams_ends_in_ring);
 }
