@@ -7,6 +7,7 @@
 #include "overlay/base/invariant.h"
 #include "usage/sip/sip_edit.h"
 #include "usage/sip/sip_fork.h"
+#include "usage/sip/sip_stream.h"
 
 static void sip_after(struct sip_usage *s, struct now now, struct timer *t, uint64_t ms, timer_fn *fire,
 		      void *ctx)
@@ -92,17 +93,34 @@ struct sip_server *sip_server_new(struct sip_usage *s, struct now now, const str
 	return server;
 }
 
+/* 18.2.2: the connection that a request came on is gone. Its phone is answered on another one that it has
+ * made meanwhile, else on one to the address the request came from, at the port that its Via names. */
+static void sip_server_reconnect(struct sip_server *server)
+{
+	struct sip_usage *s = server->usage;
+	struct sip_flow *flow = &server->source.flow;
+	struct sip_message m;
+
+	if (sip_message_parse(&m, sip_text_slice(&server->request), false) != 0)
+		return;
+	flow->remote.port = m.via.port != 0 ? m.via.port : SIP_PORT;
+	flow->stream = sip_stream_of_phone(s, &flow->remote);
+	log_info(s->log, "sip.response.reconnect", "stream=%llu", (unsigned long long)flow->stream);
+}
+
 static void sip_server_send(struct sip_server *server, struct now now)
 {
-	struct sip_hop hop = server->source;
+	struct sip_usage *s = server->usage;
+	const struct sip_flow *flow = &server->source.flow;
 	int err;
 
 	if (server->response.len == 0)
 		return;
-	err = sip_hop_send(server->usage, now, &hop, NULL, sip_text_slice(&server->response));
+	if (flow->transport == SIP_TCP && flow->stream != 0 && !sip_stream_is_open(s, flow->stream))
+		sip_server_reconnect(server);
+	err = sip_hop_send(s, now, &server->source, NULL, sip_text_slice(&server->response));
 	if (err != 0)
-		log_info(server->usage->log, "sip.response.lost", "status=%d reason=%s", server->status,
-			 error_name(err));
+		log_info(s->log, "sip.response.lost", "status=%d reason=%s", server->status, error_name(err));
 }
 
 static void sip_server_on_timeout(void *ctx, struct now now)

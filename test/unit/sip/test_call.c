@@ -354,6 +354,42 @@ START_TEST(invite_is_repeated_to_a_phone_that_missed_it)
 }
 END_TEST
 
+/* 18.2.2: to the address it came from, at the port that its Via names. */
+START_TEST(response_finds_a_phone_whose_connection_is_gone)
+{
+	struct phone *alice, *bob;
+	struct world *w = two_nodes(&alice, &bob, true);
+	const char *message;
+
+	phone_disconnect(alice);
+	phone_connect(alice, 40001);
+	phone_request(alice, "MESSAGE", BOB, "gone-1", "", "x");
+	message = phone_expect(bob, 5000, "MESSAGE");
+	phone_disconnect(alice);
+	phone_respond(bob, message, 202, "");
+	phone_expect(alice, 5000, "SIP/2.0 202");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(response_takes_the_connection_a_phone_came_back_on)
+{
+	struct phone *alice, *bob;
+	struct world *w = two_nodes(&alice, &bob, true);
+	const char *message;
+
+	phone_request(alice, "MESSAGE", BOB, "gone-2", "", "x");
+	message = phone_expect(bob, 5000, "MESSAGE");
+	phone_disconnect(alice);
+	phone_connect(alice, 40002);
+	phone_request(alice, "OPTIONS", "example.org", "gone-2-options", "", "");
+	phone_expect(alice, 100, "SIP/2.0 200");
+	phone_respond(bob, message, 202, "");
+	phone_expect(alice, 5000, "SIP/2.0 202");
+	world_free(w);
+}
+END_TEST
+
 START_TEST(preloaded_route_to_the_proxy_is_stripped)
 {
 	struct phone *alice, *bob;
@@ -380,5 +416,7 @@ int main(void)
 			 message_that_timed_out_is_not_sent_again_when_repeated,
 			 request_out_of_hops_is_answered_483, request_that_comes_round_is_answered_482,
 			 message_passes_both_ways, invite_is_repeated_to_a_phone_that_missed_it,
+			 response_finds_a_phone_whose_connection_is_gone,
+			 response_takes_the_connection_a_phone_came_back_on,
 			 preloaded_route_to_the_proxy_is_stripped);
 }

@@ -95,8 +95,9 @@ static void world_deliver(struct world *w, size_t node, const struct sip_effect 
 
 		if (p->node != node || p->flow.transport != e->flow.transport)
 			continue;
-		if (e->flow.transport == SIP_UDP ? address_equal(&p->flow.remote, &e->flow.remote)
-						 : p->flow.stream == e->flow.stream)
+		/* A new connection goes to where the phone listens. */
+		if (e->flow.stream == 0 ? address_equal(&p->flow.remote, &e->flow.remote)
+					: p->flow.stream == e->flow.stream)
 			phone_take(p, e->bytes);
 	}
 }
@@ -226,6 +227,23 @@ struct phone *phone_new(struct world *w, size_t node, const char *user, bool tcp
 		sip_usage_stream_open(w->usages[node], net_now(w->net), &p->flow);
 	}
 	return p;
+}
+
+void phone_disconnect(struct phone *p)
+{
+	uint64_t stream = p->flow.stream;
+
+	p->flow.stream = 0;
+	sip_usage_stream_closed(p->world->usages[p->node], net_now(p->world->net), stream);
+}
+
+void phone_connect(struct phone *p, uint16_t port)
+{
+	struct sip_flow flow = p->flow;
+
+	p->flow.stream = flow.stream = 1ull << 63 | ++p->world->next_stream;
+	flow.remote.port = port;
+	sip_usage_stream_open(p->world->usages[p->node], net_now(p->world->net), &flow);
 }
 
 void phone_send_raw(struct phone *p, const void *bytes, size_t len)
