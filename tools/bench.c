@@ -215,24 +215,25 @@ static bool parse(int argc, char **argv, struct options *o)
 	return optind == argc;
 }
 
-/* The build folder, from where this program lies: BUILD/tools/peal-bench. */
-static bool find_programs(struct bench_ring *ring)
+/* The build folder, from where this program lies: BUILD/tools/peal-bench. Installed, it lies beside the others. */
+static void find_programs(struct bench_ring *ring)
 {
-	char path[256];
+	char path[256], peald[280];
 	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	char *slash;
 
 	if (len <= 0)
-		return false;
+		return;
 	path[len] = '\0';
 	for (int up = 0; up < 2; up++) {
 		slash = strrchr(path, '/');
 		if (slash == NULL)
-			return false;
+			return;
 		*slash = '\0';
 	}
-	snprintf(ring->programs, sizeof(ring->programs), "%s", path);
-	return true;
+	snprintf(peald, sizeof(peald), "%s/node/peald", path);
+	if (access(peald, X_OK) == 0)
+		snprintf(ring->programs, sizeof(ring->programs), "%s", path);
 }
 
 int main(int argc, char **argv)
@@ -248,7 +249,8 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	ring.links = o.links;
-	ok = find_programs(&ring) && bench_ring_start(&ring, o.peers) && measure(&ring, &o, &report);
+	find_programs(&ring);
+	ok = bench_ring_start(&ring, o.peers) && measure(&ring, &o, &report);
 	bench_ring_stop(&ring);
 	if (o.json)
 		report_json(&report, &o);

@@ -51,7 +51,7 @@ static pid_t start(const char *output, char *const arguments[])
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	posix_spawn_file_actions_adddup2(&actions, 1, 2);
-	err = posix_spawn(&process, arguments[0], &actions, NULL, arguments, environ);
+	err = posix_spawnp(&process, arguments[0], &actions, NULL, arguments, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (err != 0) {
 		fprintf(stderr, "peal-bench: cannot start %s: %s\n", arguments[0], strerror(err));
@@ -68,7 +68,10 @@ static pid_t start_program(const struct bench_ring *ring, const char *program, .
 	size_t count = 1;
 	va_list list;
 
-	snprintf(path, sizeof(path), "%s/%s", ring->programs, program);
+	if (ring->programs[0] == '\0')
+		snprintf(path, sizeof(path), "%s", strrchr(program, '/') + 1);
+	else
+		snprintf(path, sizeof(path), "%s/%s", ring->programs, program);
 	snprintf(output, sizeof(output), "%s/output", ring->folder);
 	va_start(list, program);
 	while (count + 1 < ARGUMENTS_MAX && (arguments[count] = va_arg(list, char *)) != NULL)

@@ -20,7 +20,7 @@ struct bench_peer {
 };
 
 struct bench_ring {
-	char programs[256]; /* the build folder: holds node/peald and tools/ */
+	char programs[256]; /* the build folder: holds node/peald and tools/; "": installed ones, by PATH */
 	char folder[200];   /* everything lives here; removed at the end */
 	const char *links;  /* "tls" or "dtls" */
 	unsigned subnet[2];
