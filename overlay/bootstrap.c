@@ -10,7 +10,9 @@
 
 #define BOOTSTRAP_AT_ONCE 3 /* links being opened */
 #define BOOTSTRAP_CACHED_MAX 32
-#define BOOTSTRAP_ENTRIES_MAX (2 * BOOTSTRAP_NODES_MAX + BOOTSTRAP_CACHED_MAX)
+#define BOOTSTRAP_LOST_MAX 16 /* peers whose links went, the latest */
+#define BOOTSTRAP_ENTRIES_MAX                                                                      \
+	(2 * BOOTSTRAP_NODES_MAX + BOOTSTRAP_CACHED_MAX + BOOTSTRAP_LOST_MAX)
 #define BOOTSTRAP_BACKOFF_MIN_MS 1000
 #define BOOTSTRAP_BACKOFF_MAX_MS 30000
 
@@ -37,6 +39,8 @@ struct bootstrap {
 	size_t known_next;
 	struct bootstrap_entry cached[BOOTSTRAP_CACHED_MAX];
 	size_t cached_count;
+	struct bootstrap_entry lost[BOOTSTRAP_LOST_MAX]; /* ADDRESS_NONE: free */
+	size_t lost_next;
 	struct bootstrap_entry
 		entries[BOOTSTRAP_ENTRIES_MAX]; /* of this round, in the order tried */
 	size_t entry_count;
@@ -108,7 +112,20 @@ static bool bootstrap_speaks(const struct peer *p, enum overlay_link_type type)
 	return p->candidate_count == 0;
 }
 
-/* TLS to the bootstrap nodes and the cached peers first, then DTLS to the bootstrap nodes. */
+static bool bootstrap_is_linked(const struct peer *p, const struct address *address)
+{
+	const struct link *l;
+	size_t cursor = 0;
+
+	while ((l = link_table_next(p, &cursor)) != NULL)
+		if (l->purpose == LINK_OVERLAY && l->state != LINK_OPENING &&
+		    address_equal(&l->listens_at, address))
+			return true;
+	return false;
+}
+
+/* TLS to the bootstrap nodes and the cached peers first, then DTLS to the bootstrap nodes; last the peers
+ * lost: where no bootstrap node is reached, those who lost each other have only their own memory. */
 static void bootstrap_fill(struct peer *p)
 {
 	struct bootstrap *b = p->bootstrap;
@@ -126,6 +143,12 @@ static void bootstrap_fill(struct peer *p)
 	if (bootstrap_speaks(p, OVERLAY_LINK_DTLS_UDP_SR_NO_ICE))
 		for (size_t i = 0; i < c->bootstrap_node_count; i++)
 			bootstrap_add(p, &c->bootstrap_nodes[i], OVERLAY_LINK_DTLS_UDP_SR_NO_ICE);
+	bootstrap_shuffle(p, from);
+	from = b->entry_count;
+	for (size_t i = 0; i < BOOTSTRAP_LOST_MAX; i++)
+		if (b->lost[i].address.type != ADDRESS_NONE &&
+		    !bootstrap_is_linked(p, &b->lost[i].address))
+			bootstrap_add(p, &b->lost[i].address, b->lost[i].type);
 	bootstrap_shuffle(p, from);
 }
 
@@ -307,6 +330,19 @@ void peer_rejoin(struct peer *p, struct now now)
 		peer_set_state(p, now, PEER_CONNECTING);
 	b->aim = BOOTSTRAP_JOIN;
 	bootstrap_later(p, now);
+}
+
+void bootstrap_peer_lost(struct peer *p, const struct link *l)
+{
+	struct bootstrap *b = p->bootstrap;
+
+	if (l->listens_at.type == ADDRESS_NONE)
+		return;
+	for (size_t i = 0; i < BOOTSTRAP_LOST_MAX; i++)
+		if (address_equal(&b->lost[i].address, &l->listens_at) && b->lost[i].type == l->type)
+			return;
+	b->lost[b->lost_next++ % BOOTSTRAP_LOST_MAX] =
+		(struct bootstrap_entry){ l->listens_at, l->type };
 }
 
 void bootstrap_link_lost(struct peer *p, struct now now)

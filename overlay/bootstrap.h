@@ -6,6 +6,8 @@
 
 #include "overlay/peer.h"
 
+struct link;
+
 void bootstrap_new(struct peer *p);
 void bootstrap_free(struct peer *p);
 
@@ -16,6 +18,9 @@ void bootstrap_set_cached(struct peer *p, const struct address *cached, size_t c
 /* Begins; topology->join is called with the first link that is up. */
 void bootstrap_start(struct peer *p, struct now now);
 void bootstrap_stop(struct peer *p, struct now now);
+
+/* The link to a peer went: its address is worth a try where no bootstrap node answers. */
+void bootstrap_peer_lost(struct peer *p, const struct link *l);
 
 /* A link went: begins again when it was the last one. */
 void bootstrap_link_lost(struct peer *p, struct now now);

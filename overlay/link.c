@@ -217,6 +217,8 @@ static void link_remove(struct peer *p, struct now now, struct link *l, int reas
 	if (l->purpose != LINK_OVERLAY)
 		return;
 	p->counters.links_lost++;
+	if (was_attached && !l->is_client && reason != 0 && reason != ERR_BAD_NODE)
+		bootstrap_peer_lost(p, l);
 	link_unroute(p, now, l);
 	/* A link to look over the fence with comes and goes without meaning anything. */
 	if (was_attached || p->state != PEER_JOINED)

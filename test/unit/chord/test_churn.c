@@ -209,6 +209,25 @@ START_TEST(small_ring_cut_off_stays_one_ring)
 }
 END_TEST
 
+/* As above, but the links among those cut off break as well: they find each other by what they remember. */
+START_TEST(peers_cut_off_from_each_other_too_make_one_ring)
+{
+	for (uint64_t seed = 40; seed < 46; seed++) {
+		struct net *n = ring_form(10, seed, 200);
+
+		for (size_t i = 3; i < 8; i++) {
+			net_set_group(n, i, 1);
+			net_run(n, duration_ms(1));
+		}
+		(void)ring_wait(n, 200);
+		for (size_t i = 3; i < 8; i++)
+			net_set_group(n, i, 0);
+		(void)ring_wait(n, 300);
+		net_free(n);
+	}
+}
+END_TEST
+
 START_TEST(peer_cut_off_comes_back)
 {
 	struct net *n = ring_form(8, 33, 200);
@@ -300,7 +319,8 @@ int main(void)
 			 ring_heals_after_silent_crash, last_two_become_one, crashed_peers_come_back,
 			 churn_of_one_every_five_seconds_keeps_ring, leave_hands_over_and_ring_closes,
 			 join_hands_over_the_new_range, partition_makes_two_rings_that_merge_again,
-			 small_ring_cut_off_stays_one_ring, peer_cut_off_comes_back, broken_link_is_made_again,
+			 small_ring_cut_off_stays_one_ring,
+			 peers_cut_off_from_each_other_too_make_one_ring, peer_cut_off_comes_back, broken_link_is_made_again,
 			 random_churn_over_streams_ends_in_ring,
 			 random_churn_over_lossy_datagrams_ends_in_ring);
 }
