@@ -9,6 +9,7 @@
 #include "overlay/link_table.h"
 #include "overlay/peer_state.h"
 #include "overlay/reliability.h"
+#include "overlay/transport.h"
 
 struct fragment_range {
 	size_t from;
@@ -115,7 +116,7 @@ static void fragment_sweep(void *ctx, struct now now)
 
 	while (map_next(t->messages, &cursor, &key, &at)) {
 		struct fragment_message *m = at;
-		struct instant end = instant_add(m->at, duration_s(FRAGMENT_LIFETIME_S));
+		struct instant end = instant_add(m->at, transport_lifetime(t->peer));
 
 		if (!instant_due(end, now.mono)) {
 			timer_arm(&t->peer->timers, &t->timer, end, fragment_sweep, t);
@@ -192,8 +193,7 @@ static struct fragment_message *fragment_find(struct peer *p, struct now now, li
 	map_put(t->messages, slice_of(m->key, sizeof(m->key)), m);
 	if (!timer_is_armed(&t->timer))
 		timer_arm(&p->timers, &t->timer,
-			  instant_add(now.mono, duration_s(FRAGMENT_LIFETIME_S)), fragment_sweep,
-			  t);
+			  instant_add(now.mono, transport_lifetime(p)), fragment_sweep, t);
 	return m;
 }
 

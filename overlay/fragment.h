@@ -13,7 +13,6 @@
 #define FRAGMENT_LINK_BYTES_MAX 65536 /* held for one link */
 #define FRAGMENT_MESSAGES_MAX 512     /* being put together at once */
 #define FRAGMENT_RANGES_MAX 32        /* separate runs of bytes of one message */
-#define FRAGMENT_LIFETIME_S 15        /* the Maximum Request Lifetime */
 
 struct peer;
 struct link;

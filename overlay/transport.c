@@ -47,6 +47,12 @@ void transport_new(struct peer *p)
 	p->transport = t;
 }
 
+struct duration transport_lifetime(const struct peer *p)
+{
+	return duration_ms((uint64_t)p->configuration.overlay_reliability_timer_ms *
+			   TRANSPORT_TRANSMISSIONS);
+}
+
 static struct slice outstanding_key(const uint64_t *transaction_id)
 {
 	return slice_of(transaction_id, sizeof(*transaction_id));
@@ -273,7 +279,7 @@ static void transport_start_local(struct peer *p, struct now now, const struct r
 
 	o->is_local = true;
 	transport_start(p, now, o, id);
-	timer_arm(&p->timers, &o->timer, instant_add(now.mono, duration_s(TRANSPORT_LIFETIME_S)),
+	timer_arm(&p->timers, &o->timer, instant_add(now.mono, transport_lifetime(p)),
 		  outstanding_due, o);
 	certificates[0] = own;
 	for (size_t i = 0; i < request->certificate_count; i++)

@@ -43,6 +43,10 @@ struct request {
 int MUST_CHECK transport_request(struct peer *p, struct now now, const struct request *request,
 				 uint64_t *transaction_id);
 
+/* The Maximum Request Lifetime (RFC 6940 3): the overlay's reliability timer for each transmission of a
+ * request; 15 s unless the configuration says otherwise. Answers, fragments and handles are kept so long. */
+struct duration transport_lifetime(const struct peer *p);
+
 /* Convenience: one destination. */
 int MUST_CHECK transport_request_node(struct peer *p, struct now now, enum method method,
 				      struct slice body, const struct node_id *to, response_fn *done,
@@ -56,7 +60,7 @@ void transport_cancel(struct peer *p, uint64_t transaction_id);
 
 /* A verified request for this node. Borrowed until the handler returns, but for `handle`. */
 struct incoming {
-	uint64_t handle; /* answers it, now or within 15 s */
+	uint64_t handle; /* answers it, now or within the Maximum Request Lifetime */
 	enum method method;
 	struct slice body;
 	struct identity signer;

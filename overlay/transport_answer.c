@@ -19,7 +19,7 @@ struct inbound {
 	uint64_t transaction_id;
 	enum method method;
 	bool is_local;
-	struct instant expires;
+	struct instant received;
 	link_id link; /* the latest copy came this way */
 	struct node_id previous_hop;
 	uint32_t max_response_length;
@@ -76,15 +76,21 @@ void transport_inbound_free(struct peer *p)
 		inbound_remove(p, in);
 }
 
+static struct instant inbound_expires(const struct peer *p, const struct inbound *in)
+{
+	return instant_add(in->received, transport_lifetime(p));
+}
+
 static void inbound_sweep(void *ctx, struct now now)
 {
 	struct peer *p = ctx;
 	struct inbound *in;
 
-	while ((in = inbound_oldest(p)) != NULL && instant_due(in->expires, now.mono))
+	while ((in = inbound_oldest(p)) != NULL && instant_due(inbound_expires(p, in), now.mono))
 		inbound_remove(p, in);
 	if (in != NULL)
-		timer_arm(&p->timers, &p->transport->inbound_timer, in->expires, inbound_sweep, p);
+		timer_arm(&p->timers, &p->transport->inbound_timer, inbound_expires(p, in),
+			  inbound_sweep, p);
 }
 
 static void inbound_keep_limits(struct peer *p)
@@ -113,7 +119,7 @@ static struct inbound *inbound_new(struct peer *p, struct now now, const struct 
 	in->handle = ++t->last_handle;
 	in->transaction_id = transaction_id;
 	in->method = method;
-	in->expires = instant_add(now.mono, duration_s(TRANSPORT_LIFETIME_S));
+	in->received = now.mono;
 	return in;
 }
 
@@ -127,7 +133,7 @@ static void inbound_add(struct peer *p, struct inbound *in)
 	t->inbound_bytes += inbound_bytes(in);
 	inbound_keep_limits(p);
 	if (!timer_is_armed(&t->inbound_timer))
-		timer_arm(&p->timers, &t->inbound_timer, in->expires, inbound_sweep, p);
+		timer_arm(&p->timers, &t->inbound_timer, inbound_expires(p, in), inbound_sweep, p);
 }
 
 /* The way back, of the latest copy: a repeat may have come another way. */

@@ -10,7 +10,6 @@
 
 #define TRANSPORT_OUTSTANDING_MAX 4096 /* requests of this node waiting for their answers */
 #define TRANSPORT_TRANSMISSIONS 5      /* of one request, end to end (6.2.1) */
-#define TRANSPORT_LIFETIME_S 15        /* the Maximum Request Lifetime: answers are kept so long */
 #define TRANSPORT_INBOUND_MAX 8192     /* requests of others remembered */
 #define TRANSPORT_INBOUND_BYTES (8u << 20) /* their answers */
 

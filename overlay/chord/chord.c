@@ -7,6 +7,7 @@
 
 #include "overlay/chord/chord_state.h"
 #include "overlay/counter.h"
+#include "overlay/transport.h"
 
 /* A replica may come from a predecessor that we do not count among our first ones yet. */
 #define CHORD_REPLICA_GRACE 2
@@ -170,13 +171,16 @@ static bool chord_accepts_replica(void *ctx, const struct node_id *from, const s
 	       node_id_in_range(target, &c->self, from);
 }
 
-/* 6.3.4: nobody we know (long enough) lies between the target and who answered. */
+/* 6.3.4: nobody we know (long enough) lies between the target and who answered. The answer may come from a
+ * node that was responsible when it was sent: nodes younger than the Maximum Request Lifetime do not count
+ * against it. */
 static bool chord_accepts_answer(void *ctx, const struct node_id *target, const struct node_id *answerer)
 {
 	const struct chord *c = ctx;
+	struct duration grace = transport_lifetime(c->peer);
 	struct instant old = c->now_hint;
 
-	old.us -= old.us < CHORD_ANSWER_GRACE_MS * 1000 ? old.us : CHORD_ANSWER_GRACE_MS * 1000;
+	old.us -= old.us < grace.us ? old.us : grace.us;
 	for (size_t i = 0; i < c->node_count; i++) {
 		const struct chord_node *node = &c->nodes[i];
 

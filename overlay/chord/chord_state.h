@@ -40,9 +40,6 @@
 #define CHORD_PARTITION_CHECK_MS 60000
 /* Sooner when a peer was lost: it may be on the other side of a cut. */
 #define CHORD_PARTITION_SOON_MS 8000
-/* An answer may come from a node that was responsible when it was sent: nodes younger than the Maximum
- * Request Lifetime do not count against it. */
-#define CHORD_ANSWER_GRACE_MS 15000
 
 /* A node with a link to us. */
 struct chord_node {

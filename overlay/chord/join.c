@@ -11,7 +11,7 @@
 #define JOIN_FIND_MS 1000      /* for an Attach to the Admitting Peer; doubles with every other failure */
 #define JOIN_LEARN_MS 1500     /* for the Admitting Peer's Update and its neighbours */
 #define JOIN_LEARN_STEP_MS 300 /* then the Admitting Peer is asked for its Update again */
-#define JOIN_ASKED_MS 16000    /* beyond the Maximum Request Lifetime of the Join */
+#define JOIN_ASKED_MS 1000     /* beyond the Maximum Request Lifetime of the Join */
 #define JOIN_ADMITTED_MS 15000 /* for the data and the Update that places us */
 #define JOIN_RETRY_MS 200      /* after Error_In_Progress */
 #define JOIN_MOVED_MS 30       /* after Error_Not_Found: it is ours no longer, another one is */
@@ -244,7 +244,7 @@ static void join_ask(struct chord *c, struct now now)
 	request.destinations = &to;
 	request.link = link_find_node(c->peer, &c->join.admitting);
 	request.done = join_answered;
-	join_enter(c, now, JOIN_ASKED, JOIN_ASKED_MS);
+	join_enter(c, now, JOIN_ASKED, transport_lifetime(c->peer).us / 1000 + JOIN_ASKED_MS);
 	err = request.link == 0 ? ERR_NO_ROUTE :
 				  transport_request(c->peer, now, &request, &c->join.transaction);
 	if (err != 0)

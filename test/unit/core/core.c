@@ -161,6 +161,8 @@ static void core_configuration(const struct core_options *o, struct configuratio
 	snprintf(c->overlay_name, sizeof(c->overlay_name), "overlay.example.org");
 	c->no_ice = true;
 	c->sequence = o->sequence;
+	if (o->reliability_timer_ms != 0)
+		c->overlay_reliability_timer_ms = o->reliability_timer_ms;
 	for (size_t i = 0; i < o->bootstrap_count; i++)
 		c->bootstrap_nodes[c->bootstrap_node_count++] = (struct address){
 			.type = ADDRESS_IPV4, .bytes = { 10, 9, 0, (uint8_t)(i + 1) }, .port = 6084

@@ -29,6 +29,7 @@ struct core_options {
 	const struct configuration_ops *configuration_ops;
 	void *configuration_ctx;
 	uint16_t sequence;
+	uint32_t reliability_timer_ms; /* 0: the default */
 };
 
 /* A node beside the peer. */

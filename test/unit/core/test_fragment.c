@@ -18,9 +18,11 @@ static void on_request(void *ctx, struct now now, const struct incoming *request
 	handled_len = request->body.len;
 }
 
-static void setup(void)
+static void setup_with(uint32_t reliability_timer_ms)
 {
-	struct core_options o = { .first = true, .datagram = true };
+	struct core_options o = { .first = true,
+				  .datagram = true,
+				  .reliability_timer_ms = reliability_timer_ms };
 
 	c = core_new(&o);
 	remote_init(&a, 0x10, 1);
@@ -29,6 +31,11 @@ static void setup(void)
 	ck_assert(core_accept(c, &b) != 0);
 	transport_set_handler(c->peer, METHOD_STORE, on_request, NULL);
 	handled = 0;
+}
+
+static void setup(void)
+{
+	setup_with(0);
 }
 
 static void teardown(void)
@@ -138,6 +145,21 @@ START_TEST(fragment_gives_up_after_the_request_lifetime)
 }
 END_TEST
 
+START_TEST(fragment_gives_up_after_five_reliability_timers)
+{
+	struct slice whole;
+
+	setup_with(1000);
+	whole = store(10, 1500, core_to_self(c));
+	core_receive(c, &a, piece(whole, 0, 900));
+	core_advance(c, 4999);
+	ck_assert_uint_eq(peer_counters(c->peer)->dropped_fragment, 0);
+	core_advance(c, 2);
+	ck_assert_uint_eq(peer_counters(c->peer)->dropped_fragment, 1);
+	teardown();
+}
+END_TEST
+
 START_TEST(fragment_refuses_what_does_not_fit)
 {
 	struct slice whole;
@@ -242,6 +264,7 @@ int main(void)
 	return RUN_TESTS("fragment", fragment_piece_is_equal_and_large_enough,
 			 fragment_reassembles_in_any_order, fragment_takes_doubles_and_overlaps,
 			 fragment_gives_up_after_the_request_lifetime,
+			 fragment_gives_up_after_five_reliability_timers,
 			 fragment_refuses_what_does_not_fit, fragment_bounds_the_bytes_of_a_link,
 			 fragment_splits_what_is_larger_than_a_datagram,
 			 fragment_passes_through_untouched_and_is_split_again);

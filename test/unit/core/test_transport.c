@@ -15,9 +15,9 @@ static size_t handled;
 static uint64_t handle;
 static struct incoming last;
 
-static void setup(void)
+static void setup_with(uint32_t reliability_timer_ms)
 {
-	struct core_options o = { .first = true };
+	struct core_options o = { .first = true, .reliability_timer_ms = reliability_timer_ms };
 
 	c = core_new(&o);
 	remote_init(&a, 0x10, 1);
@@ -26,6 +26,11 @@ static void setup(void)
 	ck_assert(core_accept(c, &b) != 0);
 	done_count = handled = 0;
 	done_err = 1;
+}
+
+static void setup(void)
+{
+	setup_with(0);
 }
 
 static void teardown(void)
@@ -256,6 +261,26 @@ START_TEST(transport_answers_repeats_from_the_cache)
 	core_advance(c, 15001);
 	store_from(&a, 5);
 	ck_assert_uint_eq(handled, 3);
+	teardown();
+}
+END_TEST
+
+START_TEST(transport_keeps_answers_for_five_reliability_timers)
+{
+	struct message m;
+
+	setup_with(1000);
+	transport_set_handler(c->peer, METHOD_STORE, on_request, NULL);
+	store_from(&a, 5);
+	transport_answer(c->peer, c->now, handle, slice_text("done"), NULL, 0);
+	core_drain(c);
+	ck_assert(core_take(c, &a, &m));
+	core_advance(c, 4999);
+	store_from(&a, 5);
+	ck_assert_uint_eq(handled, 1);
+	core_advance(c, 2);
+	store_from(&a, 5);
+	ck_assert_uint_eq(handled, 2);
 	teardown();
 }
 END_TEST
@@ -531,7 +556,8 @@ int main(void)
 		transport_drops_an_answer_of_the_wrong_node,
 		transport_takes_ttl_exceeded_of_a_node_on_the_way,
 		transport_checks_who_answers_for_a_resource, transport_drops_a_forged_message,
-		transport_answers_repeats_from_the_cache, transport_ignores_a_second_answer,
+		transport_answers_repeats_from_the_cache,
+		transport_keeps_answers_for_five_reliability_timers, transport_ignores_a_second_answer,
 		transport_tells_what_came_how, transport_answers_along_the_reversed_via_list,
 		transport_keeps_to_max_response_length,
 		transport_refuses_unhandled_and_unknown_methods,
