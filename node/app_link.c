@@ -39,6 +39,8 @@ void app_link_send(struct node *n, link_id link, struct slice bytes)
 
 	if (c != NULL && c->application != 0)
 		connection_send(c, &bytes, 1);
+	else
+		peer_counters(n->peer)->sip_lost++;
 }
 
 void app_link_close(struct node *n, link_id link)

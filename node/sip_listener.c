@@ -58,8 +58,12 @@ static void on_datagram(uv_udp_t *udp, ssize_t n, const uv_buf_t *buffer, const 
 	struct sip_socket *s = udp->data;
 	struct address remote;
 
-	if (n <= 0 || from == NULL || (flags & UV_UDP_PARTIAL) != 0 || s->node->sip == NULL)
+	if (n <= 0 || from == NULL || s->node->sip == NULL)
 		return;
+	if ((flags & UV_UDP_PARTIAL) != 0) {
+		peer_counters(s->node->peer)->sip_malformed++;
+		return;
+	}
 	address_from_socket(from, &remote);
 	sip_usage_datagram(s->node->sip, node_now(), &remote, slice_of(buffer->base, (size_t)n));
 	driver_drain(s->node);
@@ -248,12 +252,13 @@ static void datagram_send(struct node *n, const struct address *to, struct slice
 		if (best == NULL || address_is_loopback(&s->address) == address_is_loopback(to))
 			best = s;
 	}
-	if (best == NULL)
-		return;
 	address_to_socket(to, &at);
-	err = uv_udp_try_send(&best->udp, &buffer, 1, (struct sockaddr *)&at);
-	if (err < 0)
-		log_debug(&n->log, "sip.datagram_lost", "why=\"%s\"", uv_strerror(err));
+	err = best == NULL ? UV_EAFNOSUPPORT
+			   : uv_udp_try_send(&best->udp, &buffer, 1, (struct sockaddr *)&at);
+	if (err >= 0)
+		return;
+	peer_counters(n->peer)->sip_lost++;
+	log_debug(&n->log, "sip.datagram_lost", "why=\"%s\"", uv_strerror(err));
 }
 
 static void on_written(uv_write_t *request, int status)
@@ -263,6 +268,7 @@ static void on_written(uv_write_t *request, int status)
 	free(request);
 	if (status == 0 || status == UV_ECANCELED)
 		return;
+	peer_counters(s->node->peer)->sip_lost++;
 	stream_fail(s, status);
 	driver_drain(s->node);
 }
@@ -272,13 +278,17 @@ static void stream_send(struct sip_stream *s, struct slice bytes)
 	uv_stream_t *stream = (uv_stream_t *)&s->tcp;
 	int n;
 
-	if (s->failed)
+	if (s->failed) {
+		peer_counters(s->node->peer)->sip_lost++;
 		return;
+	}
 	n = stream_write(stream, bytes, on_written);
 	if (n == 0 && uv_stream_get_write_queue_size(stream) > OUTPUT_QUEUE_MAX)
 		n = UV_ENOBUFS;
-	if (n != 0)
-		stream_fail(s, n);
+	if (n == 0)
+		return;
+	peer_counters(s->node->peer)->sip_lost++;
+	stream_fail(s, n);
 }
 
 static void on_connected(uv_connect_t *request, int status)
@@ -336,8 +346,11 @@ void sip_listener_effect(struct node *n, struct now now, const struct sip_effect
 	}
 	opened = e->flow.stream == 0;
 	s = opened ? stream_to(n, &e->flow.remote) : stream_find(n, e->flow.stream);
-	if (s == NULL)
+	if (s == NULL) {
+		if (e->type == SIP_EFFECT_SEND)
+			peer_counters(n->peer)->sip_lost++;
 		return;
+	}
 	if (e->type == SIP_EFFECT_CLOSE) {
 		stream_close(s);
 		return;

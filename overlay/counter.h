@@ -35,7 +35,12 @@
 	X(stores_accepted, "values stored")                                                        \
 	X(stores_refused, "Store requests refused")                                                \
 	X(values_discarded, "fetched values discarded by their reader")                            \
-	X(values_expired, "values removed at the end of their lifetime")
+	X(values_expired, "values removed at the end of their lifetime")                           \
+	X(sip_malformed, "SIP messages that could not be read")                                    \
+	X(sip_refused, "SIP requests refused by this proxy, and credentials that were wrong")      \
+	X(sip_stray, "SIP responses and ACKs that nothing here waits for")                         \
+	X(sip_lost, "SIP messages that could not be sent or passed on")                            \
+	X(sip_limit, "SIP messages and connections refused: a limit was reached")
 
 struct counters {
 #define X(name, meaning) uint64_t name;

@@ -216,12 +216,15 @@ static void sip_branch_on_timer_c(void *ctx, struct now now)
 static int sip_fork_upstream(struct sip_fork *fork, const struct sip_message *m, struct sip_text *out)
 {
 	struct sip_edit edit;
+	int err;
 
-	(void)fork;
 	sip_edit_begin(&edit, m);
 	sip_edit_pop_via(&edit);
 	sip_edit_content_length(&edit);
-	return sip_edit_finish(&edit, out);
+	err = sip_edit_finish(&edit, out);
+	if (err != 0)
+		sip_counters(fork->usage)->sip_lost++;
+	return err;
 }
 
 static void sip_fork_provisional(struct sip_branch *branch, struct now now, const struct sip_message *m)
@@ -346,7 +349,7 @@ static int sip_branch_start(struct sip_fork *fork, struct now now, const struct 
 					sip_copy(method, sizeof(method), m->method),
 					sip_branch_on_response, branch);
 	if (branch->client == NULL) {
-		log_warning(s->log, "sip.limit", "what=clients max=%d", SIP_CLIENTS_MAX);
+		sip_limit_met(s, "clients", SIP_CLIENTS_MAX);
 		return ERR_LIMIT;
 	}
 	fork->branch_count++;
@@ -371,7 +374,7 @@ int sip_fork_add(struct sip_fork *fork, struct now now, const struct sip_target 
 	if (sip_fork_has(fork, &target->hop, hash))
 		return ERR_DUPLICATE;
 	if (fork->branch_count == SIP_FORKS_MAX) {
-		log_warning(s->log, "sip.limit", "what=forks max=%d", SIP_FORKS_MAX);
+		sip_limit_met(s, "forks", SIP_FORKS_MAX);
 		return ERR_LIMIT;
 	}
 	changed.pop_routes += fork->pop_routes;

@@ -9,6 +9,7 @@
 #define USAGE_SIP_SIP_INTERNAL_H
 
 #include "overlay/base/map.h"
+#include "overlay/counter.h"
 #include "usage/sip/sip_message.h"
 #include "usage/sip/sip_text.h"
 #include "usage/sip/sip_usage.h"
@@ -97,6 +98,11 @@ void sip_proxy_message(struct sip_usage *s, struct now now, const struct sip_hop
 /* The own listen address that `remote` would use: same family, loopback only for loopback. Never NULL. */
 const struct address *sip_listen_for(const struct sip_usage *s, const struct address *remote);
 bool sip_is_own_address(const struct sip_usage *s, struct slice host, uint16_t port);
+
+/* What is refused, dropped or lost is counted beside the peer's own (overlay/counter.h). */
+static inline struct counters *sip_counters(const struct sip_usage *s) { return peer_counters(s->peer); }
+/* A table is full: counted and logged. */
+void sip_limit_met(const struct sip_usage *s, const char *what, int max);
 
 /* `count` random bytes as hex. */
 void sip_random_hex(struct sip_usage *s, size_t count, char *out);

@@ -51,6 +51,7 @@ static void sip_link_fail(struct sip_link *link, struct now now, const char *rea
 
 	log_info(s->log, "sip.link.failed", "node=%s reason=%s waiting=%zu", node_id_text(&node, text),
 		 reason, link->pending_count);
+	sip_counters(s)->sip_lost += link->pending_count;
 	sip_link_drop_pending(link);
 	if (!link->attaching)
 		sip_link_free(link);
@@ -118,7 +119,7 @@ static struct sip_link *sip_link_new(struct sip_usage *s, const struct node_id *
 	struct sip_link *link;
 
 	if (map_count(s->links) >= SIP_LINKS_MAX) {
-		log_warning(s->log, "sip.limit", "what=links max=%d", SIP_LINKS_MAX);
+		sip_limit_met(s, "links", SIP_LINKS_MAX);
 		return NULL;
 	}
 	link = memory_alloc(sizeof(*link));
@@ -161,7 +162,7 @@ int sip_link_send(struct sip_usage *s, struct now now, const struct node_id *nod
 	}
 	if (link->pending_count == SIP_LINK_PENDING_MAX ||
 	    link->pending_bytes + bytes.len > SIP_LINK_PENDING_BYTES_MAX) {
-		log_warning(s->log, "sip.limit", "what=pending max=%d", SIP_LINK_PENDING_MAX);
+		sip_limit_met(s, "pending", SIP_LINK_PENDING_MAX);
 		return ERR_LIMIT;
 	}
 	link->pending[link->pending_count] = (struct sip_text){ 0 };

@@ -47,8 +47,10 @@ static void sip_reply_stateless(struct sip_usage *s, struct now now, const struc
 
 	sip_random_hex(s, 8, tag);
 	sip_response_put(&out, m, sip_is_phone(from) ? &from->flow.remote : NULL, status, reason, tag, extra);
-	if (sip_hop_send(s, now, from, NULL, sip_text_slice(&out)) != 0)
+	if (sip_hop_send(s, now, from, NULL, sip_text_slice(&out)) != 0) {
+		sip_counters(s)->sip_lost++;
 		log_debug(s->log, "sip.response.lost", "status=%d", status);
+	}
 	sip_text_free(&out);
 }
 
@@ -57,6 +59,7 @@ static void sip_proxy_malformed(struct sip_usage *s, struct now now, const struc
 {
 	char hop[ADDRESS_TEXT_SIZE + 8];
 
+	sip_counters(s)->sip_malformed++;
 	log_info(s->log, "sip.malformed", "source=%s status=%d reason=\"%s\" answered=%d",
 		 sip_hop_text(from, hop), m->reject_status, m->reject_reason, m->is_answerable);
 	if (m->is_answerable)
@@ -70,9 +73,10 @@ static void sip_proxy_response(struct sip_usage *s, struct now now, const struct
 {
 	char hop[ADDRESS_TEXT_SIZE + 8];
 
-	if (!sip_client_receive(s, now, m))
-		log_debug(s->log, "sip.response.stray", "source=%s status=%d", sip_hop_text(from, hop),
-			  m->status);
+	if (sip_client_receive(s, now, m))
+		return;
+	sip_counters(s)->sip_stray++;
+	log_debug(s->log, "sip.response.stray", "source=%s status=%d", sip_hop_text(from, hop), m->status);
 }
 
 /* ---- Checks (16.3) ---- */
@@ -130,6 +134,8 @@ static bool sip_check_request(struct sip_passage *p, struct now now)
 			 (const char *)m->method.data, status);
 		if (p->server != NULL)
 			sip_server_answer(p->server, now, status, NULL, status == 200 ? SIP_ALLOW : "");
+		else
+			sip_counters(s)->sip_refused++;
 		return false;
 	}
 	if (p->server != NULL && sip_message_first(m, SIP_HEADER_PROXY_REQUIRE) != NULL) {
@@ -154,8 +160,10 @@ static bool sip_check_credentials(struct sip_passage *p, struct now now)
 	result = sip_digest_check(s, now, p->m, id);
 	if (result == SIP_DIGEST_OK)
 		return true;
-	if (result == SIP_DIGEST_WRONG)
+	if (result == SIP_DIGEST_WRONG) {
+		sip_counters(s)->sip_refused++;
 		log_warning(s->log, "sip.credentials.wrong", "source=%s", sip_hop_text(&p->from, hop));
+	}
 	sip_digest_challenge(s, now, id, result == SIP_DIGEST_STALE, &challenge);
 	sip_server_answer(p->server, now, is_register ? 401 : 407, NULL, (const char *)challenge.data);
 	sip_text_free(&challenge);
@@ -236,6 +244,8 @@ static void sip_refuse(struct sip_passage *p, struct now now, int status, const 
 		 (const char *)p->m->method.data, status, reason != NULL ? reason : sip_reason(status));
 	if (p->server != NULL)
 		sip_server_answer(p->server, now, status, reason, status == 503 ? "Retry-After: 10\r\n" : "");
+	else
+		sip_counters(s)->sip_refused++;
 }
 
 /* An ACK has no transaction: it just goes on. */
@@ -247,8 +257,10 @@ static void sip_forward_ack(struct sip_passage *p, struct now now)
 
 	if (err == 0)
 		err = sip_hop_send(p->usage, now, &p->target.hop, p->target.route, sip_text_slice(&out));
-	if (err != 0)
+	if (err != 0) {
+		sip_counters(p->usage)->sip_lost++;
 		log_info(p->usage->log, "sip.ack.lost", "reason=%s", error_name(err));
+	}
 	sip_text_free(&out);
 }
 
@@ -278,6 +290,7 @@ static void sip_forward_to_aor(struct sip_passage *p, struct now now, const char
 	int err = 0;
 
 	if (p->server == NULL) {
+		sip_counters(s)->sip_stray++;
 		log_debug(s->log, "sip.ack.stray", "aor=%s", aor);
 		return;
 	}
@@ -428,7 +441,7 @@ static void sip_proxy_cancel(struct sip_usage *s, struct now now, const struct s
 	struct sip_server *server = sip_server_new(s, now, m, from);
 
 	if (server == NULL) {
-		log_warning(s->log, "sip.limit", "what=servers max=%d", SIP_SERVERS_MAX);
+		sip_limit_met(s, "servers", SIP_SERVERS_MAX);
 		return;
 	}
 	sip_server_answer(server, now, invite == NULL ? 481 : 200, NULL, "");
@@ -460,7 +473,7 @@ static void sip_proxy_request(struct sip_usage *s, struct now now, const struct 
 	if (!is_ack) {
 		p.server = sip_server_new(s, now, m, from);
 		if (p.server == NULL) {
-			log_warning(s->log, "sip.limit", "what=servers max=%d", SIP_SERVERS_MAX);
+			sip_limit_met(s, "servers", SIP_SERVERS_MAX);
 			sip_reply_stateless(s, now, from, m, 503, sip_reason(503), "Retry-After: 5\r\n");
 			return;
 		}

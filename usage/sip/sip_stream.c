@@ -61,7 +61,7 @@ bool sip_stream_add(struct sip_usage *s, struct now now, const struct sip_hop *h
 	struct sip_stream *stream;
 
 	if (map_count(s->streams) >= SIP_STREAMS_MAX) {
-		log_warning(s->log, "sip.limit", "what=streams max=%d", SIP_STREAMS_MAX);
+		sip_limit_met(s, "streams", SIP_STREAMS_MAX);
 		sip_output_close(s, &hop->flow);
 		return false;
 	}
@@ -120,8 +120,10 @@ void sip_stream_bytes(struct sip_usage *s, struct now now, uint64_t number, stru
 	size_t at = 0;
 	int err;
 
-	if (stream == NULL)
+	if (stream == NULL) {
+		sip_counters(s)->sip_stray++;
 		return;
+	}
 	sip_stream_touch(stream, now);
 	sip_text_bytes(&stream->buffer, bytes);
 	hop = stream->hop;

@@ -119,8 +119,10 @@ static void sip_server_send(struct sip_server *server, struct now now)
 	if (flow->transport == SIP_TCP && flow->stream != 0 && !sip_stream_is_open(s, flow->stream))
 		sip_server_reconnect(server);
 	err = sip_hop_send(s, now, &server->source, NULL, sip_text_slice(&server->response));
-	if (err != 0)
-		log_info(s->log, "sip.response.lost", "status=%d reason=%s", server->status, error_name(err));
+	if (err == 0)
+		return;
+	sip_counters(s)->sip_lost++;
+	log_info(s->log, "sip.response.lost", "status=%d reason=%s", server->status, error_name(err));
 }
 
 static void sip_server_on_timeout(void *ctx, struct now now)
@@ -218,6 +220,9 @@ void sip_server_answer(struct sip_server *server, struct now now, int status, co
 
 	/* It parsed when it came in; a malformed one has what a response needs. */
 	(void)err;
+	/* A challenge is no refusal: most requests begin with one. */
+	if (status >= 400 && status != 401 && status != 407)
+		sip_counters(server->usage)->sip_refused++;
 	sip_response_put(&out, &m, flow->transport == SIP_OVERLAY ? NULL : &flow->remote, status,
 			 reason != NULL ? reason : sip_reason(status), server->to_tag, extra);
 	sip_server_respond(server, now, status, sip_text_slice(&out));
@@ -280,8 +285,10 @@ static void sip_client_on_retransmit(void *ctx, struct now now)
 		client->interval_ms = SIP_T2;
 	sip_after(client->usage, now, &client->retransmit, client->interval_ms, sip_client_on_retransmit,
 		  client);
-	if (sip_hop_send(client->usage, now, &client->hop, NULL, sip_text_slice(&client->request)) != 0)
+	if (sip_hop_send(client->usage, now, &client->hop, NULL, sip_text_slice(&client->request)) != 0) {
+		sip_counters(client->usage)->sip_lost++;
 		log_debug(client->usage->log, "sip.retransmit.lost", "%s", "");
+	}
 }
 
 /* Ends a client that has not been answered, from the timer heap and so never from within a caller. */
@@ -320,6 +327,7 @@ struct sip_client *sip_client_new(struct sip_usage *s, struct now now, const str
 		sip_after(s, now, &client->retransmit, SIP_T1, sip_client_on_retransmit, client);
 	err = sip_hop_send(s, now, hop, route, request);
 	if (err != 0) {
+		sip_counters(s)->sip_lost++;
 		log_info(s->log, "sip.request.unsent", "method=%s reason=%s", method, error_name(err));
 		sip_client_fail(client, now, 480);
 	}
@@ -344,7 +352,7 @@ void sip_client_cancel(struct sip_client *client, struct now now)
 	sip_copy(branch, sizeof(branch), m.via.branch);
 	if (sip_client_new(client->usage, now, &client->hop, NULL, sip_text_slice(&cancel), branch,
 			   "CANCEL", NULL, NULL) == NULL)
-		log_warning(client->usage->log, "sip.limit", "what=clients max=%d", SIP_CLIENTS_MAX);
+		sip_limit_met(client->usage, "clients", SIP_CLIENTS_MAX);
 	sip_text_free(&cancel);
 	/* 9.1: a phone that never answers the INVITE then is given up. */
 	client->failure = 487;
@@ -368,8 +376,10 @@ static void sip_client_ack(struct sip_client *client, struct now now, const stru
 
 	if (sip_message_parse(&m, sip_text_slice(&client->request), false) == 0) {
 		sip_ack_put(&ack, &m, response);
-		if (sip_hop_send(client->usage, now, &client->hop, NULL, sip_text_slice(&ack)) != 0)
+		if (sip_hop_send(client->usage, now, &client->hop, NULL, sip_text_slice(&ack)) != 0) {
+			sip_counters(client->usage)->sip_lost++;
 			log_debug(client->usage->log, "sip.ack.lost", "%s", "");
+		}
 	}
 	sip_text_free(&ack);
 }

@@ -137,6 +137,12 @@ bool sip_is_own_address(const struct sip_usage *s, struct slice host, uint16_t p
 	return false;
 }
 
+void sip_limit_met(const struct sip_usage *s, const char *what, int max)
+{
+	sip_counters(s)->sip_limit++;
+	log_warning(s->log, "sip.limit", "what=%s max=%d", what, max);
+}
+
 void sip_random_hex(struct sip_usage *s, size_t count, char *out)
 {
 	const struct security *security = peer_security(s->peer);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "overlay/counter.h"
 #include "overlay/resource.h"
 #include "overlay/wire/sip_registration.h"
 #include "test/unit/run.h"
@@ -315,9 +316,81 @@ START_TEST(keepalives_and_junk_are_not_answered)
 }
 END_TEST
 
+static struct counters counters_of(struct world *w, size_t node)
+{
+	return *peer_counters(net_peer(w->net, node));
+}
+
+START_TEST(what_is_dropped_is_counted)
+{
+	struct world *w = world_of(1, ALICE);
+	struct phone *alice = phone_new(w, 0, "alice", false), *gone = phone_new(w, 0, "alice", true);
+	struct counters c;
+
+	phone_send_raw(alice, "\r\n\r\n", 4);
+	c = counters_of(w, 0);
+	ck_assert_uint_eq(c.sip_malformed + c.sip_refused + c.sip_stray + c.sip_lost + c.sip_limit, 0);
+	phone_send_raw(alice, "complete junk\r\n\r\n", 17);
+	ck_assert_uint_eq(counters_of(w, 0).sip_malformed, 1);
+	phone_send(alice, "SIP/2.0 200 OK\nVia: $V\nFrom: <sip:" ALICE ">;tag=1\n"
+			  "To: <sip:" BOB ">;tag=2\nCall-ID: stray\nCSeq: 1 INVITE\nContent-Length: 0\n\n");
+	ck_assert_uint_eq(counters_of(w, 0).sip_stray, 1);
+	phone_request(alice, "ACK", ALICE, "stray", "", "");
+	ck_assert_uint_eq(counters_of(w, 0).sip_stray, 2);
+	phone_request(alice, "INVITE", "x@192.0.2.1", "refused", "", "");
+	phone_expect(alice, 10, "SIP/2.0 404");
+	phone_request(alice, "ACK", "x@192.0.2.1", "refused-ack", "", "");
+	ck_assert_uint_eq(counters_of(w, 0).sip_refused, 2);
+	phone_disconnect(gone);
+	gone->flow.stream = 1ull << 63;
+	phone_send_raw(gone, "OPTIONS", 7);
+	ck_assert_uint_eq(counters_of(w, 0).sip_stray, 3);
+	c = counters_of(w, 0);
+	ck_assert_uint_eq(c.sip_malformed, 1);
+	ck_assert_uint_eq(c.sip_lost + c.sip_limit, 0);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(requests_beyond_a_limit_are_counted)
+{
+	struct world *w = world_of(1, ALICE);
+	struct phone *alice = phone_new(w, 0, "alice", false);
+
+	alice->deaf = true; /* its inbox would not hold them all */
+	for (unsigned i = 0; i < 1024; i++)
+		phone_request(alice, "OPTIONS", WORLD_DOMAIN, "many", "", "");
+	ck_assert_uint_eq(counters_of(w, 0).sip_limit, 0);
+	alice->deaf = false;
+	phone_request(alice, "OPTIONS", WORLD_DOMAIN, "one-too-many", "", "");
+	phone_expect(alice, 10, "SIP/2.0 503");
+	phone_request(alice, "CANCEL", WORLD_DOMAIN, "one-too-many", "", "");
+	ck_assert_uint_eq(counters_of(w, 0).sip_limit, 2);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(request_that_no_connection_takes_is_counted_as_lost)
+{
+	struct world *w = world_of(3, ALICE, BOB, CAROL);
+	struct phone *alice = phone_new(w, 0, "alice", false), *bob = phone_new(w, 1, "bob", false);
+
+	phone_register(bob);
+	sip_usage_free(w->usages[1]);
+	w->usages[1] = NULL;
+	net_kill(w->net, 1, false);
+	world_run(w, 20000);
+	phone_request(alice, "MESSAGE", BOB, "dead", "", "x");
+	phone_expect(alice, 40000, "SIP/2.0 480");
+	ck_assert_uint_ge(counters_of(w, 0).sip_lost, 1);
+	world_free(w);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS("sip_proxy", redirection_to_another_aor_is_followed, redirection_in_a_circle_ends,
+	return RUN_TESTS("sip_proxy", what_is_dropped_is_counted, requests_beyond_a_limit_are_counted,
+			 request_that_no_connection_takes_is_counted_as_lost, redirection_to_another_aor_is_followed, redirection_in_a_circle_ends,
 			 redirection_to_a_gruu_is_followed, user_without_phones_is_answered_480,
 			 requests_are_answered_here,
 			 request_with_no_room_for_the_proxys_headers_is_answered_513,
