@@ -15,6 +15,10 @@
 #define FORWARDING_ERRORS_PER_S 20 /* Errors answered for messages that are not passed on */
 #define FORWARDING_ERRORS_BURST 40
 #define FORWARDING_NODE_WIRE 18 /* bytes of a Node-ID in a list */
+#define FORWARDING_TTL_SPARE 5  /* hops beyond log2 of the peers' number */
+/* A request gets so far whatever the estimate: in a small ring the estimate errs most, and its messages may
+ * go from neighbour to neighbour, one hop a peer, until the fingers are found. */
+#define FORWARDING_TTL_MIN 16
 
 struct forwarding {
 	/* A bucket of tokens, one an Error. */
@@ -52,6 +56,20 @@ struct forwarding_header forwarding_header_own(const struct peer *p, uint64_t tr
 		.fragment = FRAGMENT_WHOLE,
 		.transaction_id = transaction_id,
 	};
+}
+
+uint8_t forwarding_first_ttl(const struct peer *p)
+{
+	size_t population = p->topology.ops->population(p->topology.ctx);
+	size_t hops = FORWARDING_TTL_SPARE;
+
+	if (population == 0)
+		return p->configuration.initial_ttl;
+	for (; population > 1; population -= population / 2)
+		hops++;
+	if (hops < FORWARDING_TTL_MIN)
+		hops = FORWARDING_TTL_MIN;
+	return hops < p->configuration.initial_ttl ? (uint8_t)hops : p->configuration.initial_ttl;
 }
 
 int forwarding_return_path(struct peer *p, const struct node_id *previous_hop,

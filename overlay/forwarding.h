@@ -29,6 +29,11 @@ enum forwarding_way forwarding_route(struct peer *p, struct slice *destinations,
 /* The header of a message of this node's own; lists and length are the caller's to fill in. */
 struct forwarding_header forwarding_header_own(const struct peer *p, uint64_t transaction_id);
 
+/* The TTL of a request's first transmission: log2 of the peers' number and 5, for what circles because
+ * tables disagree should end soon; at most the configuration's initial-ttl, which is right where the number
+ * is not known, for answers (they follow their list and cannot circle), and for repeats. */
+uint8_t forwarding_first_ttl(const struct peer *p);
+
 /* The Destination List of an answer to a request that came from `previous_hop` with `via_list`:
  * both in reverse (6.1.2, 6.2.2). Encoded in the arena. ERR_MALFORMED, ERR_LIMIT. */
 int MUST_CHECK forwarding_return_path(struct peer *p, const struct node_id *previous_hop,

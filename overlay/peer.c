@@ -97,6 +97,12 @@ static void null_view(void *ctx, struct topology_view *out)
 	*out = (struct topology_view){ 0 };
 }
 
+static size_t null_population(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
 static const struct topology_ops NULL_TOPOLOGY = {
 	.join = null_join,
 	.form = null_event,
@@ -111,6 +117,7 @@ static const struct topology_ops NULL_TOPOLOGY = {
 	.link_down = null_link_down,
 	.configure = null_event,
 	.view = null_view,
+	.population = null_population,
 };
 
 static void null_hand_over(void *ctx, struct now now, const struct node_id *to,

@@ -60,6 +60,8 @@ struct topology_ops {
 	void (*configure)(void *ctx, struct now now);
 
 	void (*view)(void *ctx, struct topology_view *out);
+	/* An estimate of how many peers the overlay has; 0: not known, as this node is none of them. */
+	size_t (*population)(void *ctx);
 };
 
 struct topology {

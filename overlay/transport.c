@@ -144,6 +144,12 @@ static enum forwarding_way outstanding_route(struct outstanding *o, struct slice
 	return FORWARDING_LINK;
 }
 
+/* A first transmission, which others may follow. */
+static bool outstanding_is_first(const struct outstanding *o)
+{
+	return o->transmissions == 1 && o->transmissions_max > 1;
+}
+
 static int outstanding_transmit(struct outstanding *o, struct now now, struct slice destinations,
 				struct link *hop)
 {
@@ -154,6 +160,8 @@ static int outstanding_transmit(struct outstanding *o, struct now now, struct sl
 	/* So that nodes which have missed an update can be reached by it (6.3.2.1). */
 	if (o->method == METHOD_CONFIG_UPDATE)
 		h.configuration_sequence = CONFIG_UPDATE_SEQUENCE;
+	if (outstanding_is_first(o))
+		h.ttl = forwarding_first_ttl(p);
 	h.destination_list = destinations;
 	/* The bytes may go before the effects are drained: when the answer is in the same read. */
 	tail = arena_copy(&p->arena, tail);
@@ -467,6 +475,15 @@ static bool outstanding_waits_for_configuration(struct outstanding *o, struct no
 	return true;
 }
 
+/* The way is longer than the overlay's size made us think: again, with all the TTL there may be. */
+static bool outstanding_goes_farther(struct outstanding *o, struct now now, int err)
+{
+	if (err != ERR_TTL_EXCEEDED || !outstanding_is_first(o))
+		return false;
+	timer_arm(&o->peer->timers, &o->timer, now.mono, outstanding_due, o);
+	return true;
+}
+
 void transport_answered(struct peer *p, struct now now, struct link *l, const struct message *m)
 {
 	struct outstanding *o = outstanding_find(p, m->header.transaction_id);
@@ -495,7 +512,8 @@ void transport_answered(struct peer *p, struct now now, struct link *l, const st
 	}
 	config_update_compare(p, now, &response.signer.node_id, l->id, SLICE_EMPTY,
 			      m->header.configuration_sequence);
-	if (!outstanding_waits_for_configuration(o, now, &response))
+	if (!outstanding_waits_for_configuration(o, now, &response) &&
+	    !outstanding_goes_farther(o, now, response.err))
 		outstanding_finish(o, now, &response);
 }
 

@@ -283,6 +283,13 @@ static void chord_view(void *ctx, struct topology_view *out)
 	out->finger_count = c->finger_count;
 }
 
+static size_t chord_population(void *ctx)
+{
+	const struct chord *c = ctx;
+
+	return c->is_member ? chord_tables_population(c) : 0;
+}
+
 static const struct topology_ops CHORD_OPS = {
 	.join = chord_join,
 	.form = chord_form,
@@ -297,6 +304,7 @@ static const struct topology_ops CHORD_OPS = {
 	.link_down = chord_link_down,
 	.configure = chord_configure,
 	.view = chord_view,
+	.population = chord_population,
 };
 
 struct chord *chord_new(struct peer *p)

@@ -108,6 +108,11 @@ static void fake_view(void *ctx, struct topology_view *out)
 	*out = (struct topology_view){ 0 };
 }
 
+static size_t fake_population(void *ctx)
+{
+	return ((struct core *)ctx)->population;
+}
+
 static const struct topology_ops FAKE_TOPOLOGY = {
 	.join = fake_join,
 	.form = fake_form,
@@ -122,6 +127,7 @@ static const struct topology_ops FAKE_TOPOLOGY = {
 	.link_down = fake_link_down,
 	.configure = fake_configure,
 	.view = fake_view,
+	.population = fake_population,
 };
 
 /* ---- Identities ---- */

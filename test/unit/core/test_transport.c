@@ -186,7 +186,46 @@ START_TEST(transport_takes_ttl_exceeded_of_a_node_on_the_way)
 	ask(&a.id);
 	ck_assert(core_take(c, &a, &m));
 	answer(&a, &b, m.header.transaction_id, MESSAGE_CODE_ERROR, slice_of(SPENT, sizeof(SPENT)));
+	/* It goes again at once, as the first one may have had less than the whole initial-ttl. */
+	ck_assert_uint_eq(done_count, 0);
+	core_advance(c, 0);
+	ck_assert(core_take(c, &a, &m));
+	ck_assert_uint_eq(m.header.ttl, 100);
+	answer(&a, &b, m.header.transaction_id, MESSAGE_CODE_ERROR, slice_of(SPENT, sizeof(SPENT)));
 	ck_assert_int_eq(done_err, ERR_TTL_EXCEEDED);
+	teardown();
+}
+END_TEST
+
+START_TEST(transport_first_ttl_follows_the_overlays_size)
+{
+	static const struct {
+		size_t population;
+		uint8_t ttl;
+	} CASES[] = { { 0, 100 }, { 1, 16 },      { 1024, 16 },
+		      { 2048, 16 }, { 2049, 17 }, { 1000000, 25 }, { SIZE_MAX, 69 } };
+	struct message m;
+
+	setup();
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+		c->population = CASES[i].population;
+		ask(&a.id);
+		ck_assert(core_take(c, &a, &m));
+		ck_assert_uint_eq(m.header.ttl, CASES[i].ttl);
+	}
+	/* A repeat may go all the way. */
+	core_forget_sent(c);
+	core_advance(c, 3000);
+	ck_assert(core_take(c, &a, &m));
+	ck_assert_uint_eq(m.header.ttl, 100);
+	/* And so may an answer. */
+	core_forget_sent(c);
+	transport_set_handler(c->peer, METHOD_STORE, on_request, NULL);
+	store_from(&a, 5);
+	transport_answer(c->peer, c->now, handle, SLICE_EMPTY, NULL, 0);
+	core_drain(c);
+	ck_assert(core_take(c, &a, &m));
+	ck_assert_uint_eq(m.header.ttl, 100);
 	teardown();
 }
 END_TEST
@@ -555,6 +594,7 @@ int main(void)
 		transport_retransmits_five_times_then_fails, transport_reports_an_error_answer,
 		transport_drops_an_answer_of_the_wrong_node,
 		transport_takes_ttl_exceeded_of_a_node_on_the_way,
+		transport_first_ttl_follows_the_overlays_size,
 		transport_checks_who_answers_for_a_resource, transport_drops_a_forged_message,
 		transport_answers_repeats_from_the_cache,
 		transport_keeps_answers_for_five_reliability_timers, transport_ignores_a_second_answer,
