@@ -14,6 +14,7 @@
 #include "overlay/peer_state.h"
 #include "overlay/probe.h"
 #include "overlay/resource.h"
+#include "overlay/rollback.h"
 #include "overlay/transport_state.h"
 
 #define PEER_LINKS_MAX 256
@@ -206,6 +207,7 @@ struct peer *peer_new(const struct peer_options *options)
 	attach_new(p);
 	bootstrap_new(p);
 	config_update_new(p);
+	rollback_new(p);
 	probe_new(p);
 	return p;
 }
@@ -215,6 +217,7 @@ void peer_free(struct peer *p)
 	if (p == NULL)
 		return;
 	timer_disarm(&p->timers, &p->leave_timer);
+	rollback_free(p);
 	config_update_free(p);
 	bootstrap_free(p);
 	attach_free(p);

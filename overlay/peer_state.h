@@ -56,6 +56,7 @@ struct peer {
 	struct attach_table *attaches;       /* attach_table.h */
 	struct bootstrap *bootstrap;         /* bootstrap.h */
 	struct config_update *config_update; /* config_update.h */
+	struct rollback *rollback;           /* rollback.h */
 };
 
 /* "joining"; for logs. */

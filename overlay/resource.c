@@ -8,6 +8,7 @@
 #include "overlay/base/invariant.h"
 #include "overlay/config_update.h"
 #include "overlay/peer.h"
+#include "overlay/rollback.h"
 
 #define RESOURCE_ARENA_BYTES (1u << 20) /* cap of one call's working memory */
 #define RESOURCE_RETRIES 1              /* of a Store that newer data or a counter refused */
@@ -323,6 +324,7 @@ static int resource_accept(const struct resource_call *call, struct now now, con
 {
 	const struct configuration *c = peer_configuration(call->peer);
 	const struct kind *kind = kind_find(&c->kinds, call->kind);
+	int err;
 
 	out->data = *data;
 	out->is_synthetic = false;
@@ -333,15 +335,31 @@ static int resource_accept(const struct resource_call *call, struct now now, con
 		out->is_synthetic = true;
 		return 0;
 	}
-	return access_verify_value(peer_security(call->peer), c, now.wall, kind, &call->resource, data,
-				   certificates, arena, &out->signer, NULL);
+	err = access_verify_value(peer_security(call->peer), c, now.wall, kind, &call->resource, data,
+				  certificates, arena, &out->signer, NULL);
+	if (err == 0 && rollback_found(call->peer, now, &call->resource, call->kind, data,
+				       &out->signer.node_id))
+		err = ERR_DATA_TOO_OLD;
+	return err;
+}
+
+static void resource_count_discarded(const struct resource_call *call, const struct response *response,
+				     int err)
+{
+	struct counters *counters = peer_counters(call->peer);
+	const char *event = err == ERR_DATA_TOO_OLD ? "resource.rollback" : "resource.discarded";
+	char text[NODE_ID_TEXT_SIZE];
+
+	counters->values_discarded++;
+	counter_error(counters, err);
+	log_warning(peer_log(call->peer), event, "kind=%u owner=%s reason=%s", call->kind,
+		    node_id_text(&response->signer.node_id, text), error_name(err));
 }
 
 static void resource_accept_all(const struct resource_call *call, struct now now,
 				const struct response *response, const struct stored_data *items,
 				size_t count, struct arena *arena, struct resource_fetch_result *result)
 {
-	struct counters *counters = peer_counters(call->peer);
 	struct resource_fetched *values = arena_array(arena, count, sizeof(*values));
 
 	if (values == NULL) {
@@ -357,10 +375,7 @@ static void resource_accept_all(const struct resource_call *call, struct now now
 			continue;
 		}
 		result->discarded++;
-		counters->values_discarded++;
-		counter_error(counters, err);
-		log_warning(peer_log(call->peer), "resource.discarded", "kind=%u reason=%s", call->kind,
-			    error_name(err));
+		resource_count_discarded(call, response, err);
 	}
 	result->values = values;
 }

@@ -45,7 +45,7 @@ struct resource_fetch_result {
 	int err; /* 0 also when nothing is stored (count == 0) */
 	const struct resource_fetched *values; /* borrowed until the callback returns */
 	size_t count;
-	size_t discarded; /* values that failed verification */
+	size_t discarded; /* values that failed verification, or older than one fetched before */
 	uint64_t generation;
 	struct node_id owner; /* who answered */
 	struct duration round_trip;

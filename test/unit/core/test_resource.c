@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* What a reader believes of the values it fetches (RFC 6940 7.4.2.2, 13.5.3). */
+#include "overlay/resource.h"
+
+#include "overlay/access.h"
+#include "overlay/rollback.h"
+#include "test/unit/core/core.h"
+#include "test/unit/run.h"
+
+#define VALUE_LIFETIME_S 60
+
+static struct core *c;
+static struct remote owner, a, b;
+static size_t done_count;
+static struct resource_fetch_result last;
+
+static void setup(void)
+{
+	struct core_options o = { .first = true };
+
+	c = core_new(&o);
+	remote_init(&owner, 0x10, 1);
+	remote_init(&a, 0x20, 1);
+	remote_init(&b, 0x30, 1);
+	ck_assert(core_accept(c, &owner) != 0);
+	c->has_hop = true;
+	c->hop = owner.id;
+	done_count = 0;
+}
+
+static void teardown(void)
+{
+	remote_free(&owner);
+	remote_free(&a);
+	remote_free(&b);
+	core_free(c);
+}
+
+static void on_fetched(void *ctx, struct now now, const struct resource_fetch_result *result)
+{
+	(void)ctx;
+	(void)now;
+	done_count++;
+	last = *result;
+}
+
+/* The place of r's certificate: by NODE-MATCH only r may write there. */
+static struct resource_id place_of(const struct remote *r)
+{
+	return security_resource_id(&r->port, slice_of(r->id.bytes, NODE_ID_LENGTH));
+}
+
+/* A value at `index` of r's place, stored so many ms before the test began. */
+static struct stored_data value_of(struct remote *r, uint32_t index, uint64_t age_ms)
+{
+	struct resource_id resource = place_of(r);
+	struct stored_data data = {
+		.storage_time = c->now.wall.ms - age_ms,
+		.lifetime = VALUE_LIFETIME_S,
+		.value = { .model = DATA_MODEL_ARRAY,
+			   .index = index,
+			   .data = { .exists = true, .value = slice_text("value") } },
+	};
+	struct slice covered;
+
+	ck_assert_int_eq(access_signed_data(&resource, KIND_CERTIFICATE_BY_NODE, &data, &c->arena,
+					    &covered),
+			 0);
+	ck_assert_int_eq(r->port.ops->sign(r->port.ctx, &covered, 1, &c->arena, &data.signature), 0);
+	return data;
+}
+
+/* The owner answers a Fetch of r's place with this value. */
+static void fetch(struct remote *r, const struct stored_data *data)
+{
+	struct resource_id resource = place_of(r);
+	struct fetch_kind_response kind = { .kind = KIND_CERTIFICATE_BY_NODE, .generation = 1 };
+	struct fetch_ans ans = { .kinds = &kind, .kind_count = 1 };
+	uint8_t values[1024], body[1200];
+	struct writer v = writer_of(values, sizeof(values)), w = writer_of(body, sizeof(body));
+	struct forwarding_header h;
+	size_t before = done_count;
+	struct message m;
+
+	stored_data_put(&v, data);
+	kind.values = writer_slice(&v);
+	fetch_ans_put(&w, &ans);
+	ck_assert_int_eq(v.err, 0);
+	ck_assert_int_eq(w.err, 0);
+	ck_assert_int_eq(resource_fetch(c->peer, c->now, &resource, KIND_CERTIFICATE_BY_NODE,
+					on_fetched, NULL),
+			 0);
+	core_drain(c);
+	ck_assert(core_take(c, &owner, &m));
+	h = core_header(c, m.header.transaction_id, core_to_self(c));
+	core_receive(c, &owner,
+		     core_message(c, &owner, &h, method_answer_code(METHOD_FETCH),
+				  writer_slice(&w)));
+	ck_assert_uint_eq(done_count, before + 1);
+	ck_assert_int_eq(last.err, 0);
+	ck_assert_uint_eq(last.count + last.discarded, 1);
+}
+
+/* The certificates of signers that did not send a message are known from an earlier one. */
+static void introduce(struct remote *r)
+{
+	struct identity identity;
+
+	ck_assert_int_eq(peer_security(c->peer)->ops->identify(
+				 peer_security(c->peer)->ctx, c->now.wall,
+				 slice_of(r->certificate, r->certificate_len), &identity),
+			 0);
+	ck_assert(core_accept(c, r) != 0);
+}
+
+START_TEST(fetch_discards_what_its_signer_did_not_write)
+{
+	struct stored_data forged;
+
+	setup();
+	introduce(&a);
+	forged = value_of(&a, 0, 1000);
+	forged.value.data.value = slice_text("other");
+	fetch(&a, &forged);
+	ck_assert_uint_eq(last.discarded, 1);
+	/* Another one's right to write is not this place's. */
+	introduce(&b);
+	forged = value_of(&b, 0, 1000);
+	fetch(&a, &forged);
+	ck_assert_uint_eq(last.discarded, 1);
+	ck_assert_uint_eq(peer_counters(c->peer)->values_discarded, 2);
+	teardown();
+}
+END_TEST
+
+START_TEST(fetch_discards_an_older_value_than_before)
+{
+	struct stored_data old, fresh, elsewhere, others;
+
+	setup();
+	introduce(&a);
+	introduce(&b);
+	old = value_of(&a, 0, 3000);
+	fresh = value_of(&a, 0, 2000);
+	elsewhere = value_of(&a, 1, 4000);
+	others = value_of(&b, 0, 4000);
+	fetch(&a, &old);
+	fetch(&a, &fresh);
+	ck_assert_uint_eq(last.discarded, 0);
+	fetch(&a, &old);
+	ck_assert_uint_eq(last.discarded, 1);
+	ck_assert_uint_eq(peer_counters(c->peer)->values_discarded, 1);
+	ck_assert_uint_eq(peer_counters(c->peer)->errors[-ERR_DATA_TOO_OLD], 1);
+	/* The same again, and older ones in other places, are right. */
+	fetch(&a, &fresh);
+	ck_assert_uint_eq(last.discarded, 0);
+	fetch(&a, &elsewhere);
+	ck_assert_uint_eq(last.discarded, 0);
+	fetch(&b, &others);
+	ck_assert_uint_eq(last.discarded, 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(fetch_forgets_a_value_with_its_lifetime)
+{
+	struct stored_data old, fresh;
+
+	setup();
+	introduce(&a);
+	old = value_of(&a, 0, 3000);
+	fresh = value_of(&a, 0, 2000);
+	fetch(&a, &fresh);
+	/* Shortening what is not signed does not help. */
+	fresh.lifetime = 0;
+	fetch(&a, &fresh);
+	c->now.mono = instant_add(c->now.mono, duration_s(VALUE_LIFETIME_S - 1));
+	fetch(&a, &old);
+	ck_assert_uint_eq(last.discarded, 1);
+	c->now.mono = instant_add(c->now.mono, duration_s(1));
+	fetch(&a, &old);
+	ck_assert_uint_eq(last.discarded, 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(rollback_memory_has_a_limit)
+{
+	struct resource_id resource;
+	struct stored_data old, fresh;
+
+	setup();
+	resource = place_of(&a);
+	for (uint32_t i = 0; i <= ROLLBACK_ENTRIES_MAX; i++) {
+		fresh = (struct stored_data){ .storage_time = 2,
+					      .lifetime = 60,
+					      .value = { .model = DATA_MODEL_ARRAY, .index = i } };
+		ck_assert(!rollback_found(c->peer, c->now, &resource, 1, &fresh, &a.id));
+	}
+	/* The last one is known; the first one had to go. */
+	old = fresh;
+	old.storage_time = 1;
+	ck_assert(rollback_found(c->peer, c->now, &resource, 1, &old, &a.id));
+	old.value.index = 0;
+	ck_assert(!rollback_found(c->peer, c->now, &resource, 1, &old, &a.id));
+	teardown();
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS("resource", fetch_discards_what_its_signer_did_not_write,
+			 fetch_discards_an_older_value_than_before,
+			 fetch_forgets_a_value_with_its_lifetime, rollback_memory_has_a_limit);
+}
