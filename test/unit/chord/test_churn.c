@@ -320,7 +320,7 @@ int main(void)
 			 churn_of_one_every_five_seconds_keeps_ring, leave_hands_over_and_ring_closes,
 			 join_hands_over_the_new_range, partition_makes_two_rings_that_merge_again,
 			 small_ring_cut_off_stays_one_ring,
-			 peers_cut_off_from_each_other_too_make_one_ring, peer_cut_off_comes_back, broken_link_is_made_again,
-			 random_churn_over_streams_ends_in_ring,
+			 peers_cut_off_from_each_other_too_make_one_ring, peer_cut_off_comes_back,
+			 broken_link_is_made_again, random_churn_over_streams_ends_in_ring,
 			 random_churn_over_lossy_datagrams_ends_in_ring);
 }

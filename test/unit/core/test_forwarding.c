@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Receipt and forwarding (RFC 6940 6.1, 6.3.2), rule by rule. */
+#include "overlay/forwarding.h"
+
 #include "overlay/wire/method.h"
 #include "test/unit/core/core.h"
 #include "test/unit/run.h"
@@ -430,6 +432,21 @@ START_TEST(forwarding_of_a_client_passes_nothing_on_by_range)
 }
 END_TEST
 
+START_TEST(forwarding_first_ttl_follows_the_overlays_size)
+{
+	/* Population and TTL; an unknown one gives the whole of the default. */
+	static const size_t CASES[][2] = { { 0, 100 },   { 1, 16 },        { 1024, 16 },    { 2048, 16 },
+					   { 2049, 17 }, { 1000000, 25 }, { SIZE_MAX, 69 } };
+
+	setup();
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+		c->population = CASES[i][0];
+		ck_assert_uint_eq(forwarding_first_ttl(c->peer), CASES[i][1]);
+	}
+	teardown();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(
@@ -445,5 +462,6 @@ int main(void)
 		forwarding_refuses_unknown_critical_option, forwarding_never_answers_an_answer,
 		forwarding_rations_errors,
 		forwarding_forbids_all_but_ping_and_attach_to_many_node_ids,
-		forwarding_of_a_client_passes_nothing_on_by_range);
+		forwarding_of_a_client_passes_nothing_on_by_range,
+		forwarding_first_ttl_follows_the_overlays_size);
 }
