@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Leaving (RFC 6940 6.4.2.2, 10.9). Our share of the data goes to the successor first, then the neighbours
- * are told and close up at once. */
+ * are told and close up at once, and with them everybody else that has a link to us. */
 #include "overlay/chord/chord_state.h"
 #include "overlay/transport.h"
 #include "overlay/wire/body_routing.h"
@@ -33,8 +33,10 @@ static void leave_answered(void *ctx, struct now now, const struct response *res
 		leave_end(c, now);
 }
 
-/* To a successor we are a predecessor, and it is our predecessors that it needs; and the other way round. */
-static void leave_send(struct chord *c, struct now now, const struct node_id *to, bool to_successor)
+/* To a successor we are a predecessor, and it is our predecessors that it needs; and the other way round.
+ * Who is no neighbour needs none of them, and nobody waits for its answer. */
+static void leave_send(struct chord *c, struct now now, const struct node_id *to, bool to_successor,
+		       bool is_neighbor)
 {
 	struct node_id nodes[TOPOLOGY_NEIGHBORS_MAX];
 	struct chord_leave data = { .nodes = nodes };
@@ -45,14 +47,16 @@ static void leave_send(struct chord *c, struct now now, const struct node_id *to
 	struct writer w = writer_of(buffer, sizeof(buffer));
 
 	data.type = to_successor ? CHORD_FROM_PRED : CHORD_FROM_SUCC;
-	data.count = to_successor ? c->predecessor_count : c->successor_count;
+	if (is_neighbor)
+		data.count = to_successor ? c->predecessor_count : c->successor_count;
 	memcpy(nodes, to_successor ? c->predecessors : c->successors, data.count * sizeof(nodes[0]));
 	chord_leave_put(&dw, &data);
 	leave.overlay_specific_data = writer_slice(&dw);
 	leave_req_put(&w, &leave);
 	invariant(dw.err == 0 && w.err == 0);
-	if (transport_request_node(c->peer, now, METHOD_LEAVE, writer_slice(&w), to, leave_answered,
-				   c) == 0)
+	if (transport_request_node(c->peer, now, METHOD_LEAVE, writer_slice(&w), to,
+				   is_neighbor ? leave_answered : NULL, c) == 0 &&
+	    is_neighbor)
 		c->leaving.outstanding++;
 }
 
@@ -68,7 +72,11 @@ static void leave_tell(void *ctx, struct now now)
 	c->leaving.has_handed_over = true;
 	/* chord_tables_neighbors names the successors first. */
 	for (size_t i = 0; i < count; i++)
-		leave_send(c, now, &neighbors[i], i < c->successor_count);
+		leave_send(c, now, &neighbors[i], i < c->successor_count, true);
+	/* The rest of those with a link: they would route through us until they see its end. */
+	for (size_t i = 0; i < c->node_count; i++)
+		if (c->nodes[i].is_attached && !chord_tables_is_neighbor(c, &c->nodes[i].id))
+			leave_send(c, now, &c->nodes[i].id, false, false);
 	if (c->leaving.outstanding == 0) {
 		leave_end(c, now);
 		return;
@@ -117,7 +125,7 @@ void leave_begin(struct chord *c, struct now now)
 				  leave_handed_over, c);
 }
 
-/* A neighbour leaves: as if it had failed, but its lists say who closes the gap. */
+/* A node with a link to us leaves: as if it had failed, but a neighbour's lists say who closes the gap. */
 static void leave_on_request(void *ctx, struct now now, const struct incoming *request)
 {
 	struct chord *c = ctx;

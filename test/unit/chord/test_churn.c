@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The ring when peers crash, leave, come back, and when the network comes apart. */
+#include "overlay/chord/chord_state.h"
 #include "test/unit/chord/ring.h"
 
 START_TEST(ring_heals_after_one_crash)
@@ -144,6 +145,49 @@ START_TEST(leave_hands_over_and_ring_closes)
 	ck_assert(node_id_equal(&seen.after, &view.predecessors[0]));
 	ck_assert(node_id_equal(&seen.upto, net_node_id(n, 7)));
 	ck_assert_uint_le(ring_wait(n, 10), 1000);
+	net_free(n);
+}
+END_TEST
+
+static void count_leaves(void *ctx, struct now now, size_t node, enum log_level level, const char *event,
+			 const char *text)
+{
+	(void)now;
+	(void)node;
+	(void)level;
+	(void)text;
+	*(size_t *)ctx += strcmp(event, "leave.received") == 0;
+}
+
+/* Fingers and a client too, so that nobody routes through it until the link's end shows. */
+START_TEST(leave_is_told_to_everybody_attached)
+{
+	size_t told = 0;
+	const struct net_options o = { .seed = 35,
+				       .log_level = LOG_INFO,
+				       .hooks = { .log = count_leaves },
+				       .ctx = &told };
+	const struct net_node_options client = { .client = true };
+	struct net *n = ring_new_with(32, &o);
+	const struct chord *c;
+	size_t attached = 0, peer;
+
+	net_add(n, &client);
+	net_start_all(n);
+	(void)ring_wait(n, 60);
+	net_run(n, duration_s(20));
+	peer = net_owner(n, net_node_id(n, 32));
+	c = ring_topology(n, peer)->ctx;
+	for (size_t i = 0; i < c->node_count; i++)
+		attached += c->nodes[i].is_attached;
+	ck_assert_uint_gt(attached, c->successor_count + c->predecessor_count + 1);
+	net_leave(n, peer);
+	net_run(n, duration_ms(200));
+	ck_assert(!net_is_running(n, peer));
+	ck_assert_uint_eq(told, attached);
+	ck_assert_uint_le(ring_wait(n, 10), 1000);
+	net_run(n, duration_s(5));
+	ck_assert_int_eq(peer_state(net_peer(n, 32)), PEER_JOINED);
 	net_free(n);
 }
 END_TEST
@@ -318,6 +362,7 @@ int main(void)
 	return RUN_TESTS("chord_churn", ring_heals_after_one_crash, ring_heals_after_many_crash_at_once,
 			 ring_heals_after_silent_crash, last_two_become_one, crashed_peers_come_back,
 			 churn_of_one_every_five_seconds_keeps_ring, leave_hands_over_and_ring_closes,
+			 leave_is_told_to_everybody_attached,
 			 join_hands_over_the_new_range, partition_makes_two_rings_that_merge_again,
 			 small_ring_cut_off_stays_one_ring,
 			 peers_cut_off_from_each_other_too_make_one_ring, peer_cut_off_comes_back,
