@@ -24,7 +24,7 @@ struct sip_resolution {
 	struct sip_query queries[SIP_RESOLVE_AORS_MAX]; /* all ever asked, so that circles end */
 	size_t query_count;
 	size_t outstanding;
-	size_t routes;   /* registrations seen */
+	size_t routes;   /* registrations seen, removed ones too */
 	bool failed;     /* a Fetch failed: "not found" cannot be said */
 };
 
@@ -154,8 +154,11 @@ static void sip_resolution_take(struct sip_resolution *r, struct now now, const 
 	struct arena arena;
 	int err;
 
-	if (!value->data.value.data.exists)
+	/* A removed registration, signed by its user: there is such a user, without a phone now. */
+	if (!value->data.value.data.exists) {
+		r->routes += !value->is_synthetic;
 		return;
+	}
 	arena_init(&arena, 65536);
 	err = sip_registration_get(&reader, &arena, &registration);
 	if (err == 0)

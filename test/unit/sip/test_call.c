@@ -215,6 +215,22 @@ START_TEST(call_to_nobody_is_answered_404)
 }
 END_TEST
 
+START_TEST(call_to_a_user_whose_phones_are_gone_is_answered_480)
+{
+	struct phone *alice, *bob;
+	struct world *w = two_nodes(&alice, &bob, false);
+
+	phone_send(bob,
+		   "REGISTER sip:%s SIP/2.0\nVia: $V\nMax-Forwards: 70\nFrom: <sip:%s>;tag=1\nTo: <sip:%s>\n"
+		   "Call-ID: away\nCSeq: 9 REGISTER\nContact: *\nExpires: 0\nContent-Length: 0\n\n",
+		   WORLD_DOMAIN, BOB, BOB);
+	phone_expect(bob, 10000, "SIP/2.0 200");
+	phone_request(alice, "INVITE", BOB, "away-call", "", "x");
+	phone_expect(alice, 5000, "SIP/2.0 480");
+	world_free(w);
+}
+END_TEST
+
 START_TEST(call_to_a_dead_node_is_answered_480)
 {
 	struct world *w = world_of(3, ALICE, BOB, CAROL);
@@ -411,6 +427,7 @@ int main(void)
 			 call_forks_to_phones_on_two_nodes_and_cancels_the_loser,
 			 call_takes_the_best_of_two_refusals, call_cancelled_by_the_caller_ends_with_487,
 			 cancel_without_a_call_is_answered_481, call_to_nobody_is_answered_404,
+			 call_to_a_user_whose_phones_are_gone_is_answered_480,
 			 call_to_a_dead_node_is_answered_480, call_to_a_silent_phone_is_answered_408,
 			 message_to_a_silent_phone_is_not_answered,
 			 message_that_timed_out_is_not_sent_again_when_repeated,
