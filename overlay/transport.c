@@ -357,6 +357,8 @@ int transport_request(struct peer *p, struct now now, const struct request *requ
 		err = transport_start_remote(p, now, request, destinations, id);
 	if (err == 0 && transaction_id != NULL)
 		*transaction_id = id;
+	log_debug(p->log, "request.sent", "transaction=%016llx method=%s reason=%s", (unsigned long long)id,
+		  method_name(request->method), error_name(err));
 	return err;
 }
 
