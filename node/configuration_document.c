@@ -416,7 +416,8 @@ static int read_signature(struct xml_reading *r, struct xml_node *configuration,
 	return err;
 }
 
-static int read_configuration(struct xml_reading *r, struct xml_node *element, struct configuration_document *d)
+static int read_configuration(struct xml_reading *r, struct xml_node *element, bool outline,
+			      struct configuration_document *d)
 {
 	uint32_t seen = 0;
 	struct xml_node *node;
@@ -424,6 +425,8 @@ static int read_configuration(struct xml_reading *r, struct xml_node *element, s
 
 	d->signed_bytes = element->span;
 	err = read_attributes(r, element, d);
+	if (outline)
+		return err != 0 ? err : read_signature(r, element, d);
 	for (node = element->children; err == 0 && node != NULL; node = node->next)
 		err = read_parameter(r, node, &seen, d);
 	if (err == 0 && d->root_cert_count == 0)
@@ -450,7 +453,8 @@ static struct xml_node *find_configuration(struct xml_reading *r, struct xml_nod
 	return NULL;
 }
 
-static int read_overlay(struct xml_reading *r, const char *overlay_name, struct configuration_document *d)
+static int read_overlay(struct xml_reading *r, const char *overlay_name, bool outline,
+			struct configuration_document *d)
 {
 	struct xml_node *root = r->root;
 	struct xml_node *node;
@@ -462,11 +466,11 @@ static int read_overlay(struct xml_reading *r, const char *overlay_name, struct 
 	if (node == NULL)
 		return xml_fail(r, root, ERR_CONFIG, "holds no configuration of %s",
 				overlay_name == NULL ? "any overlay" : overlay_name);
-	return read_configuration(r, node, d);
+	return read_configuration(r, node, outline, d);
 }
 
-int configuration_document_parse(struct configuration_document **out, struct slice bytes,
-				 const char *overlay_name, char *detail, size_t detail_size)
+static int document_read(struct configuration_document **out, struct slice bytes, const char *overlay_name,
+			 bool outline, char *detail, size_t detail_size)
 {
 	struct configuration_document *d = memory_alloc(sizeof(*d));
 	struct xml_reading r;
@@ -484,7 +488,7 @@ int configuration_document_parse(struct configuration_document **out, struct sli
 	}
 	err = xml_begin(&r, d->bytes.len > 0 ? d->bytes : slice_of(bytes.data, bytes.len), detail, detail_size);
 	if (err == 0)
-		err = read_overlay(&r, overlay_name, d);
+		err = read_overlay(&r, overlay_name, outline, d);
 	xml_end(&r);
 	if (err != 0) {
 		configuration_document_free(d);
@@ -492,6 +496,18 @@ int configuration_document_parse(struct configuration_document **out, struct sli
 	}
 	*out = d;
 	return 0;
+}
+
+int configuration_document_parse(struct configuration_document **out, struct slice bytes,
+				 const char *overlay_name, char *detail, size_t detail_size)
+{
+	return document_read(out, bytes, overlay_name, false, detail, detail_size);
+}
+
+int configuration_document_outline(struct configuration_document **out, struct slice bytes,
+				   const char *overlay_name, char *detail, size_t detail_size)
+{
+	return document_read(out, bytes, overlay_name, true, detail, detail_size);
 }
 
 void configuration_document_free(struct configuration_document *d)

@@ -39,6 +39,11 @@ struct configuration_document {
  * extension, another topology plug-in). Does not check the signature. */
 int MUST_CHECK configuration_document_parse(struct configuration_document **out, struct slice bytes,
 					    const char *overlay_name, char *detail, size_t detail_size);
+
+/* The same without the elements: name, sequence and signature alone. Whether a document that asks for something
+ * unsupported is genuine can still be told by it. ERR_CONFIG. */
+int MUST_CHECK configuration_document_outline(struct configuration_document **out, struct slice bytes,
+					      const char *overlay_name, char *detail, size_t detail_size);
 void configuration_document_free(struct configuration_document *d);
 
 /* Whom the document makes acceptable; borrows from it. */

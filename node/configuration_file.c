@@ -25,6 +25,7 @@ struct configuration_file {
 	struct configuration *current; /* the document's, and Kinds learned since */
 	struct learned_kind learned[KINDS_MAX];
 	size_t learned_count;
+	char unsupported[200]; /* what a newer document asks for that Peal does not have; empty: nothing */
 };
 
 static int file_read(const char *path, struct slice *out, char *detail, size_t detail_size)
@@ -152,6 +153,42 @@ const struct configuration_document *configuration_file_document(const struct co
 	return f->document;
 }
 
+const char *configuration_file_unsupported(const struct configuration_file *f)
+{
+	return f->unsupported;
+}
+
+/* 0 when `d` may follow the current document. */
+static int document_follows(const struct configuration_file *f, const struct configuration_document *d,
+			    struct walltime now)
+{
+	char detail[200];
+
+	if (!configuration_sequence_newer(d->configuration.sequence, f->current->sequence))
+		return ERR_CONFIG_TOO_OLD;
+	return configuration_document_verify_update(d, f->document, now, detail, sizeof(detail));
+}
+
+/* A document that asks for something Peal does not have: only a genuine one is a reason to leave (11.1). It is
+ * not kept: after an upgrade this node is sent it again. */
+static int document_unsupported(struct configuration_file *f, struct walltime now, struct slice document,
+				const char *what)
+{
+	struct configuration_document *d;
+	char detail[200];
+	int err;
+
+	err = configuration_document_outline(&d, document, f->current->overlay_name, detail, sizeof(detail));
+	if (err != 0)
+		return ERR_CONFIG;
+	err = document_follows(f, d, now);
+	configuration_document_free(d);
+	if (err != 0)
+		return err;
+	(void)snprintf(f->unsupported, sizeof(f->unsupported), "%s", what);
+	return ERR_UNSUPPORTED;
+}
+
 static int file_update(void *ctx, struct now now, struct slice document, struct configuration *out)
 {
 	struct configuration_file *f = ctx;
@@ -160,12 +197,11 @@ static int file_update(void *ctx, struct now now, struct slice document, struct 
 	int err;
 
 	err = configuration_document_parse(&d, document, f->current->overlay_name, detail, sizeof(detail));
+	if (err == ERR_UNSUPPORTED)
+		return document_unsupported(f, now.wall, document, detail);
 	if (err != 0)
 		return ERR_CONFIG;
-	if (!configuration_sequence_newer(d->configuration.sequence, f->current->sequence))
-		err = ERR_CONFIG_TOO_OLD;
-	if (err == 0)
-		err = configuration_document_verify_update(d, f->document, now.wall, detail, sizeof(detail));
+	err = document_follows(f, d, now.wall);
 	if (err == 0)
 		err = file_replace(f->path, d->bytes);
 	if (err != 0) {

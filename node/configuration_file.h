@@ -18,6 +18,9 @@ void configuration_file_free(struct configuration_file *f);
 /* The current document; changes with each accepted update. Borrowed. */
 const struct configuration_document *configuration_file_document(const struct configuration_file *f);
 
+/* After ERR_UNSUPPORTED of an update: what the newer document asks for. Empty before. */
+const char *configuration_file_unsupported(const struct configuration_file *f);
+
 /* For struct peer_options; ctx is the configuration_file. */
 extern const struct configuration_ops configuration_file_ops;
 

@@ -62,7 +62,7 @@ static void effect_run(struct node *n, struct now now, const struct effect *e)
 		node_on_state(n, now, e->state);
 		return;
 	case EFFECT_CONFIGURATION:
-		node_on_configuration(n, now);
+		node_on_configuration(n, now, e->reason);
 		return;
 	}
 }

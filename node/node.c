@@ -255,20 +255,37 @@ void node_on_state(struct node *n, struct now now, enum peer_state state)
 	}
 }
 
-void node_on_configuration(struct node *n, struct now now)
+/* The overlay has moved on to what this build does not have (11.1). It stays up outside the ring: ended, a service
+ * manager would only start it again, and it would be told the same. */
+static void node_outdated(struct node *n, const char *what)
+{
+	if (n->phase != NODE_RUNNING || n->leave_wanted)
+		return;
+	log_error(&n->log, "configuration.unsupported", "what=\"%s\" action=\"leaving; upgrade Peal, then restart\"",
+		  what);
+	n->leave_wanted = n->stay = true;
+}
+
+void node_on_configuration(struct node *n, struct now now, int reason)
 {
 	const struct configuration_document *d = configuration_file_document(n->configuration);
 	struct provider_trust trust = configuration_document_trust(d);
 	struct identity own;
-	int err = provider_set_trust(n->provider, &trust);
+	int err;
 
+	if (reason == ERR_UNSUPPORTED) {
+		node_outdated(n, configuration_file_unsupported(n->configuration));
+		return;
+	}
+	err = provider_set_trust(n->provider, &trust);
 	if (err == 0)
 		err = provider_identify(n->provider, now.wall, keystore_certificate(n->keys), &own, NULL, 0);
 	log_event(&n->log, err == 0 ? LOG_INFO : LOG_ERROR, "configuration.changed", "sequence=%u error=%s",
 		  d->configuration.sequence, error_name(err));
-	/* A document that no longer takes our certificate, or one that asks for ICE: we have to leave. */
-	if (err != 0 || !d->configuration.no_ice)
+	if (err != 0) /* the document no longer takes our certificate */
 		n->leave_wanted = true;
+	else if (!d->configuration.no_ice)
+		node_outdated(n, "ICE: no-ice is false");
 }
 
 static void on_usage_stopped(void *ctx, struct now now)
@@ -284,6 +301,11 @@ static void on_stop_timer(uv_timer_t *timer)
 	struct node *n = timer->data;
 
 	log_warning(&n->log, "node.stop_timeout", "after_ms=%d", STOP_MS);
+	if (n->stay && n->phase == NODE_STOPPING_USAGES) {
+		n->usages_stopping = 0;
+		driver_drain(n);
+		return;
+	}
 	node_shutdown(n);
 }
 

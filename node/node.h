@@ -126,9 +126,10 @@ void node_shutdown(struct node *n);
 /* The next step of stopping that is due; false when there is none. Between drains. */
 bool node_advance(struct node *n, struct now now);
 
-/* EFFECT_PEER_STATE and EFFECT_CONFIGURATION. */
+/* EFFECT_PEER_STATE and EFFECT_CONFIGURATION. `reason`: 0, or ERR_UNSUPPORTED when the newer document cannot be
+ * followed. */
 void node_on_state(struct node *n, struct now now, enum peer_state state);
-void node_on_configuration(struct node *n, struct now now);
+void node_on_configuration(struct node *n, struct now now, int reason);
 
 struct now node_now(void);
 

@@ -127,6 +127,8 @@ static int config_update_apply(struct peer *p, struct now now, const struct conf
 		err = ops->update(p->configuration_ctx, now, req->config_data, fresh);
 		if (err == 0)
 			peer_configure(p, now, fresh);
+		else if (err == ERR_UNSUPPORTED)
+			peer_queue_effect(p, &(struct effect){ .type = EFFECT_CONFIGURATION, .reason = err });
 		break;
 	case CONFIG_UPDATE_KIND:
 		for (size_t i = 0; i < req->kind_count && err == 0; i++) {

@@ -50,7 +50,7 @@ bool configuration_sequence_newer(uint16_t a, uint16_t b);
 struct configuration_ops {
 	/* Parses and verifies a new document (its exact bytes) against the current one. On success
 	 * *out is the new configuration and the bytes have been kept. ERR_CONFIG, ERR_SIGNATURE,
-	 * ERR_CONFIG_TOO_OLD. */
+	 * ERR_CONFIG_TOO_OLD; ERR_UNSUPPORTED: newer and genuine, but this node cannot follow it. */
 	int (*update)(void *ctx, struct now now, struct slice document, struct configuration *out);
 	/* The same for kind-blocks (6.5.4, type kind). ERR_CONFIG, ERR_FORBIDDEN. */
 	int (*update_kind)(void *ctx, struct now now, struct slice kind_block, struct configuration *out);

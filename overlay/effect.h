@@ -41,7 +41,8 @@ enum effect_type {
 	EFFECT_STORE_COMMIT,
 	/* The peer's state changed. */
 	EFFECT_PEER_STATE,
-	/* The configuration changed (ConfigUpdate was accepted). */
+	/* The configuration changed (ConfigUpdate was accepted). With a reason of ERR_UNSUPPORTED it did not:
+	 * the overlay goes on with a document that this node cannot follow and has to leave for (11.1). */
 	EFFECT_CONFIGURATION
 };
 
@@ -56,7 +57,7 @@ struct effect {
 	uint16_t application;             /* APP_LINK_READY */
 	bool initiator;                   /* APP_LINK_READY: we sent the AppAttach */
 	struct node_id node_id;           /* APP_LINK_READY: the verified other end */
-	int reason;                       /* LINK_CLOSE: 0 or ERR_*, for the log */
+	int reason;                       /* LINK_CLOSE: 0 or ERR_*, for the log; CONFIGURATION */
 	enum peer_state state;            /* PEER_STATE */
 };
 

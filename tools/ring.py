@@ -62,6 +62,7 @@ class Peer:
         self.folder = ring.folder / f"peer{index}"
         self.sip = f"{self.address}:5060"
         self.process = None
+        self.program = ring.program("node/peald")
 
     def configure(self):
         lines = [
@@ -78,7 +79,7 @@ class Peer:
 
     def start(self):
         self.configure()
-        command = [str(self.ring.program("node/peald")), "-c", str(self.folder / "peald.conf")]
+        command = [str(self.program), "-c", str(self.folder / "peald.conf")]
         if self.role == "bootstrap":
             command.append("--bootstrap")
         if self.role == "client":

@@ -43,6 +43,44 @@ def all_bootstrap_peers_start_at_once(ring):
     ring.wait_consistent(5)
 
 
+def older_build(ring, folder):
+    """A peald that does not know SIP's extension of the document."""
+    known = b"urn:ietf:params:xml:ns:p2p:config-base:sip"
+    program = ring.program("node/peald").read_bytes()
+    assert known in program
+    path = folder / "older-peald"
+    path.write_bytes(program.replace(known, known[:-3] + b"old"))
+    path.chmod(0o700)
+    return path
+
+
+def who_cannot_follow_leaves(ring):
+    """11.1: a newer document asks for an extension that one peer's build does not have."""
+    outdated, first = ring.peers[4], ring.peers[1]
+    outdated.stop()
+    outdated.program = older_build(ring, ring.folder)
+    outdated.start().wait_joined()
+    first.stop()
+    document = first.folder / "overlay.xml"
+    document.write_text(ring.run(
+        ring.program("test/integration/sign_document"), ring.folder / "enroll" / "signer", document,
+        sequence(ring.peers[0]) + 1,
+        "<mandatory-extension>urn:ietf:params:xml:ns:p2p:config-base:sip</mandatory-extension>").stdout)
+    first.start().wait_joined()
+    others = [p for p in ring.peers if p is not outdated]
+    wait_until(lambda: all(sequence(p) == 3 for p in others), 20, "the newer document reaches who knows it")
+    wait_until(lambda: outdated.state() == "left", 30, "who does not know the extension leaves")
+    wait_until(lambda: "configuration.unsupported" in outdated.log(), 5, "and says why")
+    assert outdated.log().count("upgrade Peal") == 1
+    ring.wait_consistent(4)
+    # Upgraded, it is back, and is sent the document.
+    outdated.stop()
+    outdated.program = ring.program("node/peald")
+    outdated.start().wait_joined()
+    wait_until(lambda: sequence(outdated) == 3, 10, "the upgraded peer has the newer document")
+    ring.wait_consistent(5)
+
+
 def test(build, folder):
     ring = Ring(folder, build)
     ring.create_options = ["--bootstrap", f"{ring.address(2)}:6084"]
@@ -55,6 +93,7 @@ def test(build, folder):
         ring.wait_joined()
         ring.wait_consistent(5)
         document_spreads(ring)
+        who_cannot_follow_leaves(ring)
         all_bootstrap_peers_start_at_once(ring)
     finally:
         ring.stop()

@@ -169,6 +169,8 @@ static void core_configuration(const struct core_options *o, struct configuratio
 	c->sequence = o->sequence;
 	if (o->reliability_timer_ms != 0)
 		c->overlay_reliability_timer_ms = o->reliability_timer_ms;
+	if (o->initial_ttl > 0)
+		c->initial_ttl = o->initial_ttl;
 	for (size_t i = 0; i < o->bootstrap_count; i++)
 		c->bootstrap_nodes[c->bootstrap_node_count++] = (struct address){
 			.type = ADDRESS_IPV4, .bytes = { 10, 9, 0, (uint8_t)(i + 1) }, .port = 6084
@@ -265,6 +267,9 @@ void core_drain(struct core *c)
 			break;
 		case EFFECT_PEER_STATE:
 			c->state = e->state;
+			break;
+		case EFFECT_CONFIGURATION:
+			c->unsupported += e->reason == ERR_UNSUPPORTED;
 			break;
 		default:
 			break;

@@ -30,6 +30,7 @@ struct core_options {
 	void *configuration_ctx;
 	uint16_t sequence;
 	uint32_t reliability_timer_ms; /* 0: the default */
+	uint8_t initial_ttl; /* 0: the usual */
 };
 
 /* A node beside the peer. */
@@ -78,6 +79,7 @@ struct core {
 	struct effect ready[16]; /* APP_LINK_READY */
 	size_t ready_count;
 	enum peer_state state;
+	size_t unsupported; /* CONFIGURATION with ERR_UNSUPPORTED */
 };
 
 struct core *core_new(const struct core_options *options);

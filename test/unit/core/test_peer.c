@@ -309,6 +309,26 @@ START_TEST(config_update_is_taken_over)
 }
 END_TEST
 
+START_TEST(config_update_that_cannot_be_followed_is_told)
+{
+	struct message m;
+
+	setup();
+	update_err = ERR_SIGNATURE;
+	receive_update("new document");
+	ck_assert_uint_eq(c->unsupported, 0);
+	update_err = ERR_UNSUPPORTED;
+	receive_update("new document");
+	ck_assert_uint_eq(c->unsupported, 1);
+	ck_assert_uint_eq(c->configures, 0);
+	ck_assert_uint_eq(peer_configuration(c->peer)->sequence, 10);
+	ck_assert(core_take(c, &a, &m));
+	ck_assert(core_take(c, &a, &m));
+	ck_assert_uint_eq(core_error_code(&m), 3);
+	teardown();
+}
+END_TEST
+
 /* Who asks may not have joined: routing would not lead to it. */
 START_TEST(config_update_goes_the_way_the_request_came)
 {
@@ -446,6 +466,7 @@ int main(void)
 			 bootstrap_open_gives_a_link_to_look_with,
 			 peer_leaves_after_five_seconds_at_the_latest,
 			 config_older_request_is_refused_and_updated, config_update_is_taken_over,
+			 config_update_that_cannot_be_followed_is_told,
 			 config_update_goes_the_way_the_request_came,
 			 config_error_makes_the_request_go_again,
 			 probe_answers_what_was_asked_in_order, probe_ping_carries_the_time,

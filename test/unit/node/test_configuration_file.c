@@ -7,6 +7,7 @@
 
 #include "test/unit/crypto/fixture.h"
 #include "test/unit/node/document.h"
+#include "test/unit/node/resign.h"
 #include "test/unit/run.h"
 
 struct folder {
@@ -140,6 +141,45 @@ START_TEST(configuration_file_refuses_a_forgery)
 }
 END_TEST
 
+/* 11.1: who cannot follow the newer document leaves; a forger makes nobody leave. */
+START_TEST(configuration_file_tells_what_a_newer_document_asks_for)
+{
+	static const char EXTENSION[] = "<mandatory-extension>urn:later</mandatory-extension>";
+	struct folder f;
+	struct keystore *authority, *node;
+	char *text, *later;
+
+	folder_make(&f, 7);
+	text = document_signed(f.authority, f.node, 7);
+	later = document_resigned(text, f.node, 7, EXTENSION);
+	ck_assert_int_eq(update(&f, later), ERR_CONFIG_TOO_OLD);
+	free(later);
+	authority = fixture_authority(KEY_P256);
+	node = fixture_node(authority, KEY_P256, FIXTURE_OVERLAY, FIXTURE_USER, 1, 1);
+	free(text);
+	text = document_signed(authority, node, 7);
+	later = document_resigned(text, node, 8, EXTENSION);
+	ck_assert_int_eq(update(&f, later), ERR_SIGNATURE);
+	ck_assert_str_eq(configuration_file_unsupported(f.current), "");
+	free(later);
+	free(text);
+	text = document_signed(f.authority, f.node, 7);
+	later = document_resigned(text, f.node, 8, EXTENSION);
+	*strstr(later, "urn:later") = 'U';
+	ck_assert_int_eq(update(&f, later), ERR_SIGNATURE);
+	*strstr(later, "Urn:later") = 'u';
+	ck_assert_int_eq(update(&f, later), ERR_UNSUPPORTED);
+	ck_assert_ptr_nonnull(strstr(configuration_file_unsupported(f.current), "urn:later"));
+	/* It is not kept: an upgraded node is sent it again. */
+	ck_assert_int_eq(sequence_on_disk(&f), 7);
+	free(later);
+	free(text);
+	keystore_free(node);
+	keystore_free(authority);
+	folder_free(&f);
+}
+END_TEST
+
 START_TEST(configuration_file_takes_a_signed_kind)
 {
 	struct folder f;
@@ -175,6 +215,8 @@ int main(void)
 	return RUN_TESTS("configuration_file", configuration_file_takes_a_newer_document,
 			 configuration_file_refuses_a_rollback,
 			 configuration_file_goes_on_after_the_highest_sequence,
-			 configuration_file_refuses_a_forgery, configuration_file_takes_a_signed_kind,
+			 configuration_file_refuses_a_forgery,
+			 configuration_file_tells_what_a_newer_document_asks_for,
+			 configuration_file_takes_a_signed_kind,
 			 configuration_file_names_a_file_that_is_not_there);
 }
