@@ -19,6 +19,7 @@
 /* A request gets so far whatever the estimate: in a small ring the estimate errs most, and its messages may
  * go from neighbour to neighbour, one hop a peer, until the fingers are found. */
 #define FORWARDING_TTL_MIN 16
+#define FORWARDING_TTL_USUAL 100 /* initial-ttl when a document gives none (11.1) */
 
 struct forwarding {
 	/* A bucket of tokens, one an Error. */
@@ -401,6 +402,17 @@ static void forwarding_handle(struct peer *p, struct now now, struct passage *m,
 	}
 }
 
+/* The largest TTL a message may have. While a document that lowers initial-ttl spreads, those who have not got it
+ * send as before: without them passing, it would not spread. */
+static uint8_t forwarding_ttl_max(const struct peer *p, const struct forwarding_header *h)
+{
+	uint8_t own = p->configuration.initial_ttl;
+
+	if (h->configuration_sequence == p->configuration.sequence || own >= FORWARDING_TTL_USUAL)
+		return own;
+	return FORWARDING_TTL_USUAL;
+}
+
 /* The fields of 6.3.2. 0, or why the message is discarded. */
 static int forwarding_check_header(const struct peer *p, const struct forwarding_header *h,
 				   size_t len)
@@ -410,7 +422,7 @@ static int forwarding_check_header(const struct peer *p, const struct forwarding
 		return ERR_MALFORMED;
 	if (h->overlay != p->overlay_hash)
 		return ERR_INCOMPATIBLE_WITH_OVERLAY;
-	if (h->ttl > p->configuration.initial_ttl)
+	if (h->ttl > forwarding_ttl_max(p, h))
 		return ERR_TTL_EXCEEDED;
 	return 0;
 }

@@ -9,15 +9,20 @@
 static struct core *c;
 static struct remote a, b;
 
-static void setup_as(bool client)
+static void setup_with(const struct core_options *o)
 {
-	struct core_options o = { .first = !client, .client = client };
-
-	c = core_new(&o);
+	c = core_new(o);
 	remote_init(&a, 0x10, 1);
 	remote_init(&b, 0x20, 1);
 	ck_assert(core_accept(c, &a) != 0);
 	ck_assert(core_accept(c, &b) != 0);
+}
+
+static void setup_as(bool client)
+{
+	struct core_options o = { .first = !client, .client = client };
+
+	setup_with(&o);
 }
 
 static void setup(void)
@@ -126,6 +131,32 @@ START_TEST(forwarding_answers_ttl_above_initial)
 	h.ttl = 101;
 	send_ping(&h);
 	ck_assert_uint_eq(answered(), 0xa);
+	teardown();
+}
+END_TEST
+
+/* A document that lowers initial-ttl must not cut off those who have not got it yet. */
+START_TEST(forwarding_takes_an_older_configurations_ttl)
+{
+	struct core_options o = { .first = true, .sequence = 5, .initial_ttl = 10 };
+	struct forwarding_header h;
+
+	setup_with(&o);
+	h = core_header(c, 7, core_nodes(c, &b.id, 1));
+	h.ttl = 11;
+	send_ping(&h);
+	ck_assert_uint_eq(answered(), 0xa);
+	h.configuration_sequence = 4;
+	h.ttl = 101;
+	send_ping(&h);
+	ck_assert_uint_eq(answered(), 0xa);
+	ck_assert_uint_eq(counts()->messages_forwarded, 0);
+	h.ttl = 100;
+	send_ping(&h);
+	h.configuration_sequence = 65535; /* ConfigUpdate's */
+	send_ping(&h);
+	ck_assert_uint_eq(answered(), 0);
+	ck_assert_uint_eq(counts()->messages_forwarded, 2);
 	teardown();
 }
 END_TEST
@@ -452,7 +483,8 @@ int main(void)
 	return RUN_TESTS(
 		"forwarding", forwarding_delivers_ping_to_own_node_id,
 		forwarding_drops_wrong_header_silently, forwarding_drops_wrong_length,
-		forwarding_answers_ttl_above_initial, forwarding_refuses_spent_ttl_unless_ours,
+		forwarding_answers_ttl_above_initial, forwarding_takes_an_older_configurations_ttl,
+		forwarding_refuses_spent_ttl_unless_ours,
 		forwarding_passes_on_with_via_and_ttl, forwarding_keeps_via_of_an_answer,
 		forwarding_cuts_a_loop_out_of_the_via_list, forwarding_pops_own_entry_and_goes_on,
 		forwarding_consumes_the_wildcard, forwarding_drops_node_id_in_own_range,
