@@ -13,6 +13,7 @@
 
 #define LINK_OPEN_TIMEOUT_MS 5000  /* connection and handshake */
 #define LINK_UNUSED_TIMEOUT_S 30   /* of a bootstrap link that was never attached */
+#define LINK_CLIENT_TIMEOUT_S 60   /* for a node to show that it is a peer, where clients may not be */
 #define LINK_EVICT_IDLE_S 5        /* unattached links idle for so long give way in a full table */
 #define LINK_SUPERSEDED_MS 1000    /* the end that decides closes the older link after this */
 #define LINK_SUPERSEDED_OTHER_S 10 /* the other end, should the first not have done it */
@@ -478,6 +479,19 @@ void link_release(struct peer *p, struct link *l)
 	p->links->gone = l;
 }
 
+/* Until when the other end may be taken for a node that is still joining (clients-permitted false, 11.1): a
+ * peer sends an Update at once, a joining one within the time a join takes. A bootstrap link of ours is
+ * exempt, as nobody sends an Update over it. */
+static struct instant link_client_until(const struct link *l)
+{
+	const struct peer *p = l->peer;
+
+	if (p->configuration.clients_permitted || p->client || !l->is_client ||
+	    (l->outgoing && l->state != LINK_ATTACHED))
+		return INSTANT_NEVER;
+	return instant_add(l->since, duration_s(LINK_CLIENT_TIMEOUT_S));
+}
+
 /* When link_due has to look again. */
 static struct instant link_deadline(const struct link *l)
 {
@@ -489,7 +503,7 @@ static struct instant link_deadline(const struct link *l)
 		return instant_min(at, instant_add(l->since, duration_s(LINK_UNUSED_TIMEOUT_S)));
 	if (l->is_bootstrap)
 		at = instant_min(at, instant_add(l->last_used, duration_s(LINK_UNUSED_TIMEOUT_S)));
-	return instant_min(at, framing_deadline(l));
+	return instant_min(instant_min(at, link_client_until(l)), framing_deadline(l));
 }
 
 static void link_due(void *ctx, struct now now)
@@ -507,6 +521,9 @@ static void link_due(void *ctx, struct now now)
 		   instant_due(instant_add(l->last_used, duration_s(LINK_UNUSED_TIMEOUT_S)),
 			       now.mono)) {
 		link_close(p, now, l, 0);
+	} else if (l->purpose == LINK_OVERLAY && instant_due(link_client_until(l), now.mono)) {
+		peer_link_refused(p, &l->address, ERR_FORBIDDEN);
+		link_close(p, now, l, ERR_FORBIDDEN);
 	} else if (l->purpose == LINK_OVERLAY) {
 		framing_expire(p, now, l);
 	}

@@ -209,11 +209,56 @@ START_TEST(equal_seeds_run_equally)
 }
 END_TEST
 
+/* ---- clients-permitted false (11.1) ---- */
+
+/* Links refused by all running peers, for ERR_FORBIDDEN. */
+static uint64_t forbidden_links(struct net *n)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < net_count(n); i++)
+		if (net_is_running(n, i) && peer_counters(net_peer(n, i))->links_refused > 0)
+			count += peer_counters(net_peer(n, i))->errors[-ERR_FORBIDDEN];
+	return count;
+}
+
+START_TEST(client_is_cut_off_where_none_is_permitted)
+{
+	struct configuration *configuration = calloc(1, sizeof(*configuration));
+	struct net_options o = { .seed = 61, .configuration = configuration };
+	const struct net_node_options client = { .client = true };
+	struct net *n;
+
+	configuration_init(configuration);
+	configuration->clients_permitted = false;
+	n = ring_new_with(12, &o);
+	net_add(n, &client);
+	for (size_t i = 0; i < 11; i++)
+		net_start(n, i);
+	(void)ring_wait(n, 60);
+	net_run(n, duration_s(150));
+	/* Nobody takes a peer for a client, whether it has joined or only looks whether the ring is one. */
+	net_start(n, 11);
+	net_run(n, duration_s(150));
+	ck_assert_uint_eq(forbidden_links(n), 0);
+	ck_assert(net_ring_is_ideal(n, NULL));
+	net_start(n, 12);
+	net_run(n, duration_s(59));
+	ck_assert_uint_eq(forbidden_links(n), 0);
+	net_run(n, duration_s(3));
+	ck_assert_uint_gt(forbidden_links(n), 0);
+	ck_assert(net_ring_is_ideal(n, NULL));
+	net_free(n);
+	free(configuration);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS("chord_join", first_peer_owns_all, two_peers_form_ring, three_peers_form_ring,
 			 ten_peers_form_ring, peers_form_ring_one_by_one, storm_forms_ring,
 			 exactly_one_peer_owns_each_point, join_for_another_node_is_refused,
 			 join_over_others_links_is_refused, update_from_stranger_is_refused,
-			 malformed_topology_requests_are_answered_with_error, equal_seeds_run_equally);
+			 malformed_topology_requests_are_answered_with_error, equal_seeds_run_equally,
+			 client_is_cut_off_where_none_is_permitted);
 }
