@@ -185,14 +185,18 @@ void control_overlay_error(struct control_call *call, int err, const char *what)
 	switch (err) {
 	case ERR_NO_ROUTE:
 	case ERR_NOT_JOINED:
-		hint = "the node has not joined: see \"pealctl status\" and the log for what it waits for";
+		if (call->node->peer != NULL && peer_state(call->node->peer) == PEER_JOINED)
+			hint = "no node with this Node-ID is in the ring: see \"pealctl ring\"";
+		else
+			hint = "the node has not joined: see \"pealctl status\" and the log for what it waits for";
 		break;
 	case ERR_REQUEST_TIMEOUT:
 		hint = "the node responsible for it may just have gone: try again in a few seconds, and look "
 		       "at \"pealctl ring\"";
 		break;
 	case ERR_FORBIDDEN:
-		hint = "a node may write only under its own user name or Node-ID: see \"pealctl status\"";
+		hint = "a node may write only under its own user name or Node-ID, and into its own entry: "
+		       "see \"pealctl status\"";
 		break;
 	case ERR_UNKNOWN_KIND:
 		hint = "\"pealctl config\" lists the Kinds of this overlay";

@@ -7,6 +7,8 @@
 #include "overlay/base/invariant.h"
 #include "overlay/resource.h"
 #include "overlay/wire/sip_registration.h"
+#include "usage/sip/sip_text.h"
+#include "usage/sip/sip_uri.h"
 
 #define LIFETIME_DEFAULT_S 3600
 #define VALUE_BUFFER 2048 /* bytes of a SipRegistration made here */
@@ -259,6 +261,31 @@ static int entry_make(struct control_call *call, const struct kind *kind, struct
 	return 0;
 }
 
+/* False: arguments contradict each other, and the call has ended. */
+static bool store_check(struct control_call *call, const struct kind *kind, uint64_t lifetime)
+{
+	const char *text = control_text(call, "value");
+	bool has_hex = control_text(call, "value_hex") != NULL;
+	char aor[SIP_AOR_SIZE];
+	struct slice params;
+
+	if (text != NULL && has_hex)
+		control_error(call, ERR_MALFORMED, "leave one of them out", "value and value_hex are both given");
+	else if (control_flag(call, "remove") && (text != NULL || has_hex))
+		control_error(call, ERR_MALFORMED, "leave the value or remove out",
+			      "remove stores that there is no value, and one is given");
+	else if (lifetime == 0 || lifetime > UINT32_MAX)
+		control_error(call, ERR_MALFORMED, "give 1 to 4294967295 seconds; remove takes a value away",
+			      "a lifetime of %llu s is not possible", (unsigned long long)lifetime);
+	else if (text != NULL && kind->id == KIND_SIP_REGISTRATION &&
+		 sip_aor_normalise(sip_cut(slice_text(text), ';', &params), aor) != 0)
+		control_error(call, ERR_MALFORMED, "give user@domain or sip:user@domain",
+			      "\"%.60s\" is not a SIP URI", text);
+	else
+		return true;
+	return false;
+}
+
 void control_store(struct control_call *call, struct now now)
 {
 	struct data_call *state = data_begin(call);
@@ -268,10 +295,10 @@ void control_store(struct control_call *call, struct now now)
 	size_t len = 0;
 	int err;
 
-	if (state == NULL)
+	if (state == NULL || !store_check(call, &state->kind, lifetime))
 		return;
 	value.exists = !control_flag(call, "remove");
-	value.lifetime_s = (uint32_t)(lifetime > UINT32_MAX ? UINT32_MAX : lifetime);
+	value.lifetime_s = (uint32_t)lifetime;
 	err = value.exists ? value_make(call, &state->kind, &bytes, &len) : 0;
 	if (err == 0)
 		err = entry_make(call, &state->kind, &value, &key);

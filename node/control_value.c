@@ -82,6 +82,12 @@ int control_resource(struct control_call *call, const struct kind *kind, struct 
 	bool of_node = kind != NULL && (kind->access == ACCESS_NODE_MATCH || kind->access == ACCESS_NODE_MULTIPLE);
 	struct node_id id;
 
+	if (*text == '\0' || strcmp(text, "sip:") == 0) {
+		control_error(call, ERR_MALFORMED,
+			      "name a user, a Node-ID or Resource-ID in hex, or any Resource Name",
+			      "the target is empty");
+		return ERR_MALFORMED;
+	}
 	if (strncmp(text, "resource:", 9) == 0)
 		return explicit_resource(call, text + 9, out);
 	if (strncmp(text, "node:", 5) == 0 && !is_node_id(text + 5, &id)) {

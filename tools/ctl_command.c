@@ -34,7 +34,7 @@ const struct ctl_command ctl_commands[] = {
 	{ "store", "Store a value, signed by this node", NULL,
 	  { TARGET(TARGET_HELP), KIND,
 	    { .name = "--value", .field = "value", .placeholder = "TEXT",
-	      .help = "the value; of SIP-REGISTRATION a SIP URI, else text" },
+	      .help = "the value; of SIP-REGISTRATION a SIP URI (default: this node), else text" },
 	    { .name = "--value-hex", .field = "value_hex", .placeholder = "HEX",
 	      .help = "the value as bytes in hex, instead" },
 	    { .name = "--entry", .field = "entry", .placeholder = "ENTRY",
