@@ -23,6 +23,8 @@
 #define PROVIDER_CERTIFICATES_MAX 4096 /* certificates remembered */
 #define PROVIDER_EARLY_MS 300000       /* a certificate from a clock ahead of ours is taken */
 #define PROVIDER_CHAIN_MAX 4           /* certificates between a node's and the root's */
+#define PROVIDER_OFFERED_MAX 8         /* authorities' certificates of one message that are looked at */
+#define PROVIDER_INTERMEDIATES_MAX 16  /* remembered, after a chain with them led to a root */
 #define PROVIDER_SECURITY_LEVEL 2      /* OpenSSL's: RSA of 2,048 bits, SHA-2 */
 #define PROVIDER_IDENTITY_MAX 260      /* bytes of an encoded SignerIdentity */
 
@@ -32,6 +34,7 @@ struct provider {
 	struct node_id *bad_nodes; /* owned */
 	size_t bad_node_count;
 	X509_STORE *roots;
+	STACK_OF(X509) *intermediates; /* owned; each was part of a chain that held */
 	struct digest digest;
 	struct certificate_cache *certificates;
 	struct signature_cache signatures;
@@ -107,25 +110,81 @@ static void provider_narrow_dates(X509_STORE_CTX *ctx, struct identity *identity
 	}
 }
 
-static int provider_verify_chain(struct provider *p, X509 *x509, struct identity *identity, char *detail,
-				 size_t size)
+/* Remembers the authorities between a certificate and its root: whoever sends the next certificate of theirs, or a
+ * value signed by one, need not bring them. Only the overlay's own get so far. */
+static void provider_keep_intermediates(struct provider *p, X509_STORE_CTX *ctx)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+
+	for (int i = 1; i < sk_X509_num(chain) - 1; i++) {
+		bool known = false;
+
+		for (int j = 0; j < sk_X509_num(p->intermediates) && !known; j++)
+			known = X509_cmp(sk_X509_value(p->intermediates, j), sk_X509_value(chain, i)) == 0;
+		if (!known && sk_X509_num(p->intermediates) < PROVIDER_INTERMEDIATES_MAX)
+			invariant(X509_add_cert(p->intermediates, sk_X509_value(chain, i), X509_ADD_FLAG_UP_REF) == 1);
+	}
+}
+
+static int provider_verify_chain(struct provider *p, X509 *x509, STACK_OF(X509) *untrusted,
+				 struct identity *identity, char *detail, size_t size)
 {
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	int err = 0;
 
-	invariant(ctx != NULL && X509_STORE_CTX_init(ctx, p->roots, x509, NULL) == 1);
-	if (X509_verify_cert(ctx) != 1)
+	invariant(ctx != NULL && X509_STORE_CTX_init(ctx, p->roots, x509, untrusted) == 1);
+	if (X509_verify_cert(ctx) != 1) {
 		err = provider_refuse(ERR_CERTIFICATE, detail, size,
 				      X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
-	else
+	} else {
 		provider_narrow_dates(ctx, identity);
+		provider_keep_intermediates(p, ctx);
+	}
 	X509_STORE_CTX_free(ctx);
 	return err;
 }
 
+/* The authorities' certificates that came along. A bucket holds nodes' certificates as well; and what it holds costs
+ * parsing, so only so many are looked at. */
+static STACK_OF(X509) *provider_offered(const struct provider *p, const struct certificate_list *bucket)
+{
+	STACK_OF(X509) *offered = sk_X509_dup(p->intermediates);
+	int room = sk_X509_num(p->intermediates) + PROVIDER_OFFERED_MAX;
+
+	invariant(offered != NULL);
+	for (int i = 0; i < sk_X509_num(offered); i++)
+		invariant(X509_up_ref(sk_X509_value(offered, i)) == 1);
+	for (size_t i = 0; bucket != NULL && i < bucket->count && sk_X509_num(offered) < room; i++) {
+		X509 *x509;
+
+		if (certificate_parse(bucket->items[i], &x509) != 0)
+			continue;
+		if (X509_check_ca(x509) == 1)
+			invariant(X509_add_cert(offered, x509, X509_ADD_FLAG_UP_REF) == 1);
+		certificate_free(x509);
+	}
+	return offered;
+}
+
+/* By a root itself, which is the usual case; else by what came along. */
+static int provider_verify(struct provider *p, X509 *x509, const struct certificate_list *bucket,
+			   struct identity *identity, char *detail, size_t size)
+{
+	STACK_OF(X509) *offered;
+	int err = provider_verify_chain(p, x509, NULL, identity, detail, size);
+
+	if (err == 0 || (sk_X509_num(p->intermediates) == 0 && (bucket == NULL || bucket->count < 2)))
+		return err;
+	offered = provider_offered(p, bucket);
+	if (sk_X509_num(offered) > 0)
+		err = provider_verify_chain(p, x509, offered, identity, detail, size);
+	sk_X509_pop_free(offered, X509_free);
+	return err;
+}
+
 /* All that is checked once: names, Node-ID rule, chain, bad-nodes. */
-static int provider_admit(struct provider *p, struct slice der, struct certificate_entry **out, char *detail,
-			  size_t size)
+static int provider_admit(struct provider *p, struct slice der, const struct certificate_list *bucket,
+			  struct certificate_entry **out, char *detail, size_t size)
 {
 	struct identity identity;
 	X509 *x509;
@@ -135,7 +194,7 @@ static int provider_admit(struct provider *p, struct slice der, struct certifica
 		return provider_refuse(err, detail, size, "not a certificate in DER");
 	err = certificate_identity(x509, &p->rule, &identity, detail, size);
 	if (err == 0)
-		err = provider_verify_chain(p, x509, &identity, detail, size);
+		err = provider_verify(p, x509, bucket, &identity, detail, size);
 	if (err == 0 && provider_is_bad(p, &identity))
 		err = provider_refuse(ERR_BAD_NODE, detail, size, "a Node-ID listed as bad-node");
 	if (err == 0)
@@ -147,8 +206,8 @@ static int provider_admit(struct provider *p, struct slice der, struct certifica
 }
 
 /* The certificate from the cache, or into it. */
-static int provider_lookup(struct provider *p, struct slice der, struct certificate_entry **out, char *detail,
-			   size_t size)
+static int provider_lookup(struct provider *p, struct slice der, const struct certificate_list *chain,
+			   struct certificate_entry **out, char *detail, size_t size)
 {
 	uint8_t hash[CERTIFICATE_HASH_LENGTH];
 
@@ -156,7 +215,7 @@ static int provider_lookup(struct provider *p, struct slice der, struct certific
 		return provider_refuse(ERR_CERTIFICATE, detail, size, "no certificate");
 	digest_parts(&p->digest, HASH_SHA256, &der, 1, hash);
 	*out = certificate_cache_find_der(p->certificates, hash);
-	return *out != NULL ? 0 : provider_admit(p, der, out, detail, size);
+	return *out != NULL ? 0 : provider_admit(p, der, chain, out, detail, size);
 }
 
 static int provider_check_dates(const struct identity *identity, struct walltime now, char *detail, size_t size)
@@ -168,17 +227,24 @@ static int provider_check_dates(const struct identity *identity, struct walltime
 	return 0;
 }
 
-int provider_identify(struct provider *p, struct walltime now, struct slice certificate, struct identity *out,
-		      char *detail, size_t detail_size)
+int provider_identify_chain(struct provider *p, struct walltime now, struct slice certificate,
+			    const struct certificate_list *chain, struct identity *out, char *detail,
+			    size_t detail_size)
 {
 	struct certificate_entry *entry;
-	int err = provider_lookup(p, certificate, &entry, detail, detail_size);
+	int err = provider_lookup(p, certificate, chain, &entry, detail, detail_size);
 
 	if (err == 0)
 		err = provider_check_dates(&entry->identity, now, detail, detail_size);
 	if (err == 0)
 		*out = entry->identity;
 	return err;
+}
+
+int provider_identify(struct provider *p, struct walltime now, struct slice certificate, struct identity *out,
+		      char *detail, size_t detail_size)
+{
+	return provider_identify_chain(p, now, certificate, NULL, out, detail, detail_size);
 }
 
 /* True when `der`, not seen before, is what the SignerIdentity names. */
@@ -225,7 +291,7 @@ static int provider_find_signer(struct provider *p, const struct signer_identity
 
 		if (!provider_is_named(p, bucket->items[i], signer))
 			continue;
-		err = provider_admit(p, bucket->items[i], entry, NULL, 0);
+		err = provider_admit(p, bucket->items[i], bucket, entry, NULL, 0);
 		if (err != 0)
 			return err;
 		*entry = certificate_cache_find(p->certificates, signer, node_id_index);
@@ -424,6 +490,9 @@ int provider_set_trust(struct provider *p, const struct provider_trust *trust)
 	p->bad_nodes = memory_alloc(trust->bad_node_count * sizeof(*p->bad_nodes));
 	if (trust->bad_node_count > 0)
 		memcpy(p->bad_nodes, trust->bad_nodes, trust->bad_node_count * sizeof(*p->bad_nodes));
+	sk_X509_pop_free(p->intermediates, X509_free);
+	p->intermediates = sk_X509_new_null();
+	invariant(p->intermediates != NULL);
 	certificate_cache_clear(p->certificates);
 	signature_cache_clear(&p->signatures);
 	return 0;
@@ -434,7 +503,7 @@ static int provider_take_keys(struct provider *p, const struct keystore *keys, c
 {
 	EVP_PKEY *key = keystore_private_key(keys);
 	struct certificate_entry *entry;
-	int err = provider_lookup(p, keystore_certificate(keys), &entry, detail, size);
+	int err = provider_lookup(p, keystore_certificate(keys), NULL, &entry, detail, size);
 	struct slice parts[2];
 
 	if (err != 0)
@@ -494,6 +563,7 @@ void provider_free(struct provider *p)
 	certificate_cache_free(p->certificates);
 	digest_free(&p->digest);
 	X509_STORE_free(p->roots);
+	sk_X509_pop_free(p->intermediates, X509_free);
 	free(p->bad_nodes);
 	free(p);
 }

@@ -38,4 +38,10 @@ struct security provider_security(struct provider *p);
 int MUST_CHECK provider_identify(struct provider *p, struct walltime now, struct slice certificate,
 				 struct identity *out, char *detail, size_t detail_size);
 
+/* The same with what came along in a TLS handshake: authorities between the certificate and a root may be among
+ * it. The other certificates of `chain` (may be NULL) are not trusted for being there. */
+int MUST_CHECK provider_identify_chain(struct provider *p, struct walltime now, struct slice certificate,
+				       const struct certificate_list *chain, struct identity *out, char *detail,
+				       size_t detail_size);
+
 #endif

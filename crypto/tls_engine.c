@@ -18,6 +18,7 @@
 #define TLS_DEADLINE_MAX_S 60       /* OpenSSL counts on the wall clock, which may be set back */
 #define TLS_HELLO_MIN 25            /* bytes: record and handshake header (RFC 6347 4.2.2) */
 #define TLS_HANDSHAKE 22            /* ContentType */
+#define TLS_CHAIN_COUNT 8           /* certificates of the other end's chain that are looked at */
 
 int tls_engine_new(struct tls_engine **out, struct tls_context *c, enum tls_transport transport, bool server,
 		   tls_send_fn *send, void *ctx)
@@ -68,23 +69,52 @@ static int tls_engine_fail(struct tls_engine *e, int err, const char *why)
 	return e->err;
 }
 
+/* The certificates that the other end sent besides its own, as DER in `items` (to be freed with OPENSSL_free). */
+static size_t tls_engine_chain(X509_STORE_CTX *store, struct slice items[TLS_CHAIN_COUNT])
+{
+	STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(store);
+	size_t count = 0;
+
+	for (int i = 0; i < sk_X509_num(sent) && count < TLS_CHAIN_COUNT; i++) {
+		uint8_t *der = NULL;
+		int len = i2d_X509(sk_X509_value(sent, i), &der);
+
+		if (len > 0)
+			items[count++] = slice_of(der, (size_t)len);
+	}
+	ERR_clear_error();
+	return count;
+}
+
+static int tls_engine_identify(struct tls_engine *e, X509_STORE_CTX *store, struct slice der,
+			       char *why, size_t size)
+{
+	struct slice items[TLS_CHAIN_COUNT];
+	struct certificate_list chain = { items, tls_engine_chain(store, items) };
+	struct identity identity;
+	int err = provider_identify_chain(e->context->provider, e->wall, der, &chain, &identity, why, size);
+
+	for (size_t i = 0; i < chain.count; i++)
+		OPENSSL_free((void *)(uintptr_t)items[i].data);
+	return err;
+}
+
 /* The certificate is judged by the provider alone: OpenSSL's own chain building would do it twice. */
 int tls_engine_on_certificate(X509_STORE_CTX *store, void *ctx)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_engine *e = SSL_get_app_data(ssl);
-	struct tls_context *c = ctx;
-	struct identity identity;
 	uint8_t *der = NULL;
 	int len = i2d_X509(X509_STORE_CTX_get0_cert(store), &der);
 	char why[sizeof(e->detail)];
 	int err;
 
+	(void)ctx;
 	if (len <= 0) {
 		X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
 		return 0;
 	}
-	err = provider_identify(c->provider, e->wall, slice_of(der, (size_t)len), &identity, why, sizeof(why));
+	err = tls_engine_identify(e, store, slice_of(der, (size_t)len), why, sizeof(why));
 	if (err == 0) {
 		free(e->certificate);
 		e->certificate = memory_alloc((size_t)len);

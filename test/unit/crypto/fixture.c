@@ -136,7 +136,10 @@ struct keystore *fixture_forge(const struct keystore *authority, const struct fi
 	int len;
 
 	ck_assert_int_eq(keystore_create_in_memory(&k, KEY_P256), 0);
-	ck_assert_int_eq(certificate_parse(keystore_certificate(authority), &root), 0);
+	if (authority == NULL)
+		root = x509;
+	else
+		ck_assert_int_eq(certificate_parse(keystore_certificate(authority), &root), 0);
 	ck_assert_int_eq(X509_set_version(x509, what->version == 0 ? X509_VERSION_3 : what->version - 1), 1);
 	ASN1_INTEGER_set(X509_get_serialNumber(x509), 4711);
 	ASN1_TIME_set(X509_getm_notBefore(x509), (time_t)(FIXTURE_NOW_MS / 1000 - 1000));
@@ -154,12 +157,13 @@ struct keystore *fixture_forge(const struct keystore *authority, const struct fi
 			fixture_add_extension(x509, NID_basic_constraints, "CA:TRUE");
 		fixture_add_names(x509, what);
 	}
-	ck_assert_int_gt(X509_sign(x509, keystore_private_key(authority), EVP_sha256()), 0);
+	ck_assert_int_gt(X509_sign(x509, keystore_private_key(authority == NULL ? k : authority), EVP_sha256()), 0);
 	len = i2d_X509(x509, &der);
 	ck_assert_int_gt(len, 0);
 	ck_assert_int_eq(keystore_set_certificate(k, slice_of(der, (size_t)len), detail, sizeof(detail)), 0);
 	OPENSSL_free(der);
 	X509_free(x509);
-	certificate_free(root);
+	if (authority != NULL)
+		certificate_free(root);
 	return k;
 }

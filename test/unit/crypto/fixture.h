@@ -51,7 +51,7 @@ struct fixture_certificate {
 	int version;              /* 0: version 3 */
 };
 
-/* A keystore in memory with such a certificate, signed by `authority`. */
+/* A keystore in memory with such a certificate, signed by `authority` (NULL: by itself). */
 struct keystore *fixture_forge(const struct keystore *authority, const struct fixture_certificate *what);
 
 #endif

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/certificate.h"
 #include "test/unit/crypto/tls_wire.h"
 #include "test/unit/run.h"
 
@@ -150,6 +151,62 @@ START_TEST(tls_engine_refuses_certificates_as_the_provider_does)
 
 		ck_assert_int_eq(judge_client((enum tls_transport)transport, keys, 0), ERR_CERTIFICATE);
 		keystore_free(stranger);
+	}
+}
+END_TEST
+
+/* A client whose certificate an authority below another root issued, which it sends along or not. */
+static int judge_below(enum tls_transport transport, bool sends_chain)
+{
+	const struct fixture_certificate above = { .subject = "Above", .is_authority = true };
+	const struct fixture_certificate authority = { .subject = "Below", .is_authority = true };
+	const struct fixture_name names[] = {
+		{ 1, FIXTURE_USER, sizeof(FIXTURE_USER) - 1 },
+		{ 6, "reload://011005050505050505050505050505050505@" FIXTURE_OVERLAY "/", 62 },
+	};
+	const struct fixture_certificate member = { .names = names, .name_count = 2 };
+	struct keystore *root = fixture_forge(NULL, &above), *below = fixture_forge(root, &authority);
+	struct tls_context_options options = { .keys = NULL };
+	struct provider_trust trust;
+	struct slice roots[2];
+	X509 *x509;
+	int err;
+
+	wire_open(KEY_P256);
+	keystore_free(wire.client.keys);
+	tls_context_free(wire.client.context);
+	provider_free(wire.client.provider);
+	roots[0] = keystore_certificate(wire.authority);
+	roots[1] = keystore_certificate(below);
+	trust = fixture_trust(roots);
+	trust.root_cert_count = 2;
+	options.keys = wire.client.keys = fixture_forge(below, &member);
+	ck_assert_int_eq(provider_new(&wire.client.provider, options.keys, &trust, NULL, 0), 0);
+	options.provider = wire.client.provider;
+	ck_assert_int_eq(tls_context_new(&wire.client.context, &options), 0);
+	roots[1] = keystore_certificate(root);
+	ck_assert_int_eq(provider_set_trust(wire.server.provider, &trust), 0);
+	ck_assert_int_eq(certificate_parse(keystore_certificate(below), &x509), 0);
+	if (sends_chain)
+		ck_assert_int_eq(SSL_CTX_add1_chain_cert(transport == TLS_STREAM ? wire.client.context->stream
+										 : wire.client.context->datagram,
+							 x509), 1);
+	certificate_free(x509);
+	wire_engines(transport);
+	shake_hands();
+	err = wire.server.err;
+	ck_assert_int_eq(tls_engine_is_established(wire.server.engine), err == 0);
+	wire_close();
+	keystore_free(below);
+	keystore_free(root);
+	return err;
+}
+
+START_TEST(tls_engine_follows_the_chain_that_was_sent)
+{
+	for (int transport = TLS_STREAM; transport <= TLS_DATAGRAM; transport++) {
+		ck_assert_int_eq(judge_below((enum tls_transport)transport, true), 0);
+		ck_assert_int_eq(judge_below((enum tls_transport)transport, false), ERR_CERTIFICATE);
 	}
 }
 END_TEST
@@ -325,6 +382,7 @@ int main(void)
 			 tls_engine_transfers_more_than_a_record,
 			 tls_engine_refuses_datagram_too_large,
 			 tls_engine_refuses_certificates_as_the_provider_does,
+			 tls_engine_follows_the_chain_that_was_sent,
 			 tls_engine_refuses_other_overlay_and_expired,
 			 tls_engine_refuses_client_without_certificate,
 			 tls_engine_refuses_old_protocols_and_suites, tls_engine_speaks_tls_1_2,
