@@ -390,7 +390,8 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS("sip_proxy", what_is_dropped_is_counted, requests_beyond_a_limit_are_counted,
-			 request_that_no_connection_takes_is_counted_as_lost, redirection_to_another_aor_is_followed, redirection_in_a_circle_ends,
+			 request_that_no_connection_takes_is_counted_as_lost,
+			 redirection_to_another_aor_is_followed, redirection_in_a_circle_ends,
 			 redirection_to_a_gruu_is_followed, user_without_phones_is_answered_480,
 			 requests_are_answered_here,
 			 request_with_no_room_for_the_proxys_headers_is_answered_513,
