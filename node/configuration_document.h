@@ -18,6 +18,7 @@ struct configuration_kind_block {
 	struct slice signed_bytes; /* `<kind` .. `</kind>`, within the document's bytes */
 	struct slice signature;    /* decoded SecurityBlock; empty when there is none; owned */
 	long line;                 /* of the kind element */
+	struct node_id signer;     /* who signed it; known once it is verified */
 };
 
 /* A parsed document. Owned; free with configuration_document_free. */

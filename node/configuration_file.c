@@ -216,12 +216,27 @@ static int file_update(void *ctx, struct now now, struct slice document, struct 
 	return 0;
 }
 
+/* Who signed the Kind when it came first: by itself, or in the document. NULL: it has no definition yet. */
+static const struct node_id *kind_signer(const struct configuration_file *f, uint32_t id)
+{
+	const struct configuration_document *d = f->document;
+
+	for (size_t i = 0; i < f->learned_count; i++)
+		if (f->learned[i].id == id)
+			return &f->learned[i].signer;
+	for (size_t i = 0; i < d->kind_block_count; i++)
+		if (d->kind_blocks[i].kind.id == id)
+			return &d->kind_blocks[i].signer;
+	return NULL;
+}
+
 /* A Kind keeps the signer it first came with (6.5.4.2). */
 static int learned_check(struct configuration_file *f, uint32_t id, const struct node_id *signer)
 {
-	for (size_t i = 0; i < f->learned_count; i++)
-		if (f->learned[i].id == id)
-			return node_id_equal(&f->learned[i].signer, signer) ? 0 : ERR_FORBIDDEN;
+	const struct node_id *first = kind_signer(f, id);
+
+	if (first != NULL)
+		return node_id_equal(first, signer) ? 0 : ERR_FORBIDDEN;
 	if (f->learned_count < KINDS_MAX)
 		f->learned[f->learned_count++] = (struct learned_kind){ id, *signer };
 	return 0;

@@ -92,7 +92,7 @@ static int kinds_verify(const struct security *s, const struct authority *docume
 	a.signer_count = d->configuration.kind_signer_count;
 	a.role = "kind-signer";
 	for (size_t i = 0; i < d->kind_block_count; i++) {
-		const struct configuration_kind_block *block = &d->kind_blocks[i];
+		struct configuration_kind_block *block = &d->kind_blocks[i];
 
 		if (block->signature.len == 0) {
 			(void)snprintf(detail, detail_size, "line %ld: <kind>: has no kind-signature",
@@ -104,6 +104,7 @@ static int kinds_verify(const struct security *s, const struct authority *docume
 			(void)snprintf(detail, detail_size, "line %ld: <kind>: %s", block->line, why);
 			return err;
 		}
+		block->signer = signer.node_id;
 	}
 	return 0;
 }

@@ -101,7 +101,8 @@ char *document_signed(const struct keystore *authority, const struct keystore *n
 	d->configuration.configuration_signers[0] = fixture_node_id(1);
 	d->configuration.configuration_signer_count = 1;
 	d->configuration.kind_signers[0] = fixture_node_id(1);
-	d->configuration.kind_signer_count = 1;
+	d->configuration.kind_signers[1] = fixture_node_id(2);
+	d->configuration.kind_signer_count = 2;
 	d->root_certs[0] = keystore_certificate(authority);
 	d->root_cert_count = 1;
 	ck_assert_msg(configuration_document_write(d, node, &text, detail, sizeof(detail)) == 0, "%s", detail);

@@ -180,21 +180,54 @@ START_TEST(configuration_file_tells_what_a_newer_document_asks_for)
 }
 END_TEST
 
+/* The first kind-block of `text`. */
+static struct slice first_kind(const char *text)
+{
+	const char *from = strstr(text, "<kind-block>");
+	const char *end = strstr(from, "</kind-block>") + strlen("</kind-block>");
+
+	return slice_of(from, (size_t)(end - from));
+}
+
+static int update_kind(struct folder *f, struct slice kind)
+{
+	return configuration_file_ops.update_kind(f->current, test_now(), kind, f->out);
+}
+
 START_TEST(configuration_file_takes_a_signed_kind)
 {
 	struct folder f;
-	char *text, *from, *end;
+	char *text;
 
 	folder_make(&f, 7);
 	text = document_signed(f.authority, f.node, 7);
-	from = strstr(text, "<kind-block>");
-	end = strstr(from, "</kind-block>") + strlen("</kind-block>");
-	ck_assert_int_eq(configuration_file_ops.update_kind(f.current, test_now(),
-							    slice_of(from, (size_t)(end - from)), f.out), 0);
-	*strstr(from, "<max-size>1") = ' ';
-	ck_assert_int_ne(configuration_file_ops.update_kind(f.current, test_now(),
-							    slice_of(from, (size_t)(end - from)), f.out), 0);
+	ck_assert_int_eq(update_kind(&f, first_kind(text)), 0);
+	*strstr(text, "<max-size>1") = ' ';
+	ck_assert_int_ne(update_kind(&f, first_kind(text)), 0);
 	free(text);
+	folder_free(&f);
+}
+END_TEST
+
+/* 6.5.4.2: another kind-signer than the one that signed the Kind in the document, or by itself. */
+START_TEST(configuration_file_keeps_a_kinds_signer)
+{
+	struct keystore *other;
+	char *text, *theirs;
+	struct folder f;
+
+	folder_make(&f, 7);
+	other = fixture_node(f.authority, KEY_P256, FIXTURE_OVERLAY, "bob@overlay.example", 2, 1);
+	text = document_signed(f.authority, f.node, 8);
+	theirs = document_signed(f.authority, other, 7);
+	ck_assert_int_eq(update_kind(&f, first_kind(theirs)), ERR_FORBIDDEN);
+	ck_assert_int_eq(update_kind(&f, first_kind(text)), 0);
+	ck_assert_int_eq(update(&f, text), 0);
+	ck_assert_int_eq(update_kind(&f, first_kind(theirs)), ERR_FORBIDDEN);
+	ck_assert_int_eq(update_kind(&f, first_kind(text)), 0);
+	free(theirs);
+	free(text);
+	keystore_free(other);
 	folder_free(&f);
 }
 END_TEST
@@ -218,5 +251,6 @@ int main(void)
 			 configuration_file_refuses_a_forgery,
 			 configuration_file_tells_what_a_newer_document_asks_for,
 			 configuration_file_takes_a_signed_kind,
+			 configuration_file_keeps_a_kinds_signer,
 			 configuration_file_names_a_file_that_is_not_there);
 }
