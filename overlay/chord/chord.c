@@ -267,6 +267,8 @@ static void chord_configure(void *ctx, struct now now)
 	c->now_hint = now.mono;
 	if (c->is_member)
 		stabilize_begin(c, now);
+	/* Data of Kinds that are no more goes when storage looks through what it holds. */
+	chord_tell_storage(c, now);
 }
 
 static void chord_view(void *ctx, struct topology_view *out)
