@@ -27,8 +27,6 @@ static void stabilize_answered(void *ctx, struct now now, const struct response 
 		log_info(peer_log(c->peer), "neighbor.silent", "node=%s", node_id_text(&asked, text));
 		chord_tables_quarantine(c, now, &asked);
 		(void)chord_tables_set_ready(c, now, &asked, false);
-	} else if (response->err == ERR_NOT_JOINED) {
-		(void)chord_tables_set_ready(c, now, &asked, false);
 	}
 }
 
