@@ -16,6 +16,7 @@
 
 #define DAY_MS 86400000ull
 #define DOCUMENT_MAX (1024 * 1024)
+#define DOCUMENT_OVERHEAD 4096 /* bytes around it in a ConfigUpdate: header, lists, certificate, signature */
 
 const char *enroll_path(const char *folder, const char *name, char *out)
 {
@@ -318,6 +319,16 @@ int enroll_folder_document(const struct enroll_folder *f, uint8_t **bytes, size_
 				 detail, detail_size);
 }
 
+/* A ConfigUpdate carries the whole document (RFC 6940 6.5.4): one that does not fit would reach nobody. */
+static int document_check_size(const struct configuration *c, size_t len, char *detail, size_t detail_size)
+{
+	if (len + DOCUMENT_OVERHEAD <= c->max_message_size)
+		return 0;
+	snprintf(detail, detail_size, "the document has %zu bytes and must travel in one message: max-message-size "
+		 "%u is too small, it must be at least %zu", len, c->max_message_size, len + DOCUMENT_OVERHEAD);
+	return ERR_CONFIG;
+}
+
 int enroll_folder_set_document(struct enroll_folder *f, struct configuration_document *document,
 			       struct walltime now, char *detail, size_t detail_size)
 {
@@ -329,7 +340,9 @@ int enroll_folder_set_document(struct enroll_folder *f, struct configuration_doc
 
 	if (err != 0)
 		return err;
-	err = configuration_document_parse(&written, slice_text(text), NULL, detail, detail_size);
+	err = document_check_size(&document->configuration, strlen(text), detail, detail_size);
+	if (err == 0)
+		err = configuration_document_parse(&written, slice_text(text), NULL, detail, detail_size);
 	if (err == 0) {
 		c = &written->configuration;
 		err = configuration_document_verify(written, now, c->configuration_signers,

@@ -55,7 +55,8 @@ int MUST_CHECK enroll_folder_document(const struct enroll_folder *f, uint8_t **b
 				      char *detail, size_t detail_size);
 
 /* Signs `document` (f->document with its sequence raised, or another one) and, after parsing and verifying
- * what was written, puts it in the place of the old one, which is freed. */
+ * what was written, puts it in the place of the old one, which is freed. ERR_CONFIG: among others, it does not fit
+ * into a message of its own max-message-size. */
 int MUST_CHECK enroll_folder_set_document(struct enroll_folder *f, struct configuration_document *document,
 					  struct walltime now, char *detail, size_t detail_size);
 
