@@ -233,15 +233,17 @@ def pealctl(e):
 
 
 def operator(e):
-    e.admin("document", "--add-bootstrap", "192.0.2.7:6084", "--set", "max-message-size=6000")
+    e.admin("document", "--add-bootstrap", "192.0.2.7:6084", "--set", "max-message-size=30000")
     body = e.get("/.well-known/reload-config")[2]
     e.check("a changed document is served at once, sequence 2",
-            b'sequence="2"' in body and b"192.0.2.7" in body and b">6000<" in body)
+            b'sequence="2"' in body and b"192.0.2.7" in body and b">30000<" in body)
     e.identity("enroll")
     kept = (e.folder / "node" / "overlay.xml").read_bytes()
     e.check("pealctl takes the newer document, signed by the older one's signer", kept == body)
     e.check("a setting out of range is refused",
             "from" in e.admin("document", "--set", "initial-ttl=1000", code=1).stderr)
+    e.check("a document that its own messages cannot carry is refused",
+            "must be at least" in e.admin("document", "--set", "max-message-size=6000", code=1).stderr)
     csr = e.csr("offline")
     e.admin("user", "quota", "alice", "--node-ids", "8")
     e.admin("issue", "--user", ALICE, "--csr", csr, "--out", e.folder / "offline.der")
