@@ -172,6 +172,7 @@ class Ring:
         self.links = links
         self.subnet = free_subnet()
         self.peers = []
+        self.last_index = 0
         self.enroll_process = None
         self.peald_options = ["--insecure-keylog"] if keylog else []
         self.environment = {"SSLKEYLOGFILE": str(keylog)} if keylog else {}
@@ -240,7 +241,7 @@ class Ring:
 
     def add(self, user, role="peer", index=None, options=None):
         """Enrols and starts one more peer; does not wait for it to join."""
-        index = index or len(self.peers) + 1
+        self.last_index = index = index or self.last_index + 1
         peer = Peer(self, index, f"{user}@{self.overlay}", role, options or {}, self.environment)
         if not (peer.folder / "certificate.pem").exists():
             self.enroll(user, peer.folder)

@@ -11,6 +11,15 @@ def register(peer):
     peer.request("store", target=peer.user, kind="SIP-REGISTRATION", value=f"sip:{peer.user}", lifetime=3600)
 
 
+def register_by_client(ring, user):
+    """A client that joins, stores its user's registration and dies; returns the user's AOR."""
+    client = ring.add(user, role="client").wait_joined()
+    register(client)
+    client.kill()
+    ring.peers.remove(client)
+    return client.user
+
+
 def found(peer, user):
     """True when the registration of `user` is fetched and verified from `peer`."""
     items, result = peer.request("fetch", target=user, kind="SIP-REGISTRATION")

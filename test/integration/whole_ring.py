@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Many real peers: one consistent ring, registrations found from anywhere, and none lost when peers die.
 
-PEAL_RING_PEERS (default 24) sets how many; a quarter of them is killed. docs/operations.md has the long form.
+PEAL_RING_PEERS (default 24) sets how many; a quarter of them is killed. PEAL_RING_REGISTRATIONS (default 30) sets how many
+registrations are stored: each peer's user's, and the rest by clients that come, store and die. docs/operations.md has the
+long form.
 """
 import os
 import time
@@ -13,13 +15,14 @@ from ring import Ring, wait_until
 def test(build, folder):
     count = int(os.environ.get("PEAL_RING_PEERS", "24"))
     interval_s = float(os.environ.get("PEAL_RING_KILL_INTERVAL_S", "1.5"))
-    users = [f"user{n}" for n in range(1, count + 1)]
+    registrations = max(count, int(os.environ.get("PEAL_RING_REGISTRATIONS", "30")))
+    users = [f"user{n}" for n in range(1, registrations + 1)]
     ring = Ring(folder, build)
     try:
         ring.create(users)
         ring.add(users[0], role="bootstrap").wait_joined()
         start = time.monotonic()
-        for user in users[1:]:
+        for user in users[1:count]:
             ring.add(user)
         ring.wait_joined(120)
         ring.wait_consistent(count, 60)
@@ -34,6 +37,7 @@ def test(build, folder):
         for peer in ring.peers:
             ring_check.register(peer)
         names = [peer.user for peer in ring.peers]
+        names += [ring_check.register_by_client(ring, user) for user in users[count:]]
         ring_check.fetch_all(ring, names, 5)
         ring_check.agree_on_routes(ring, names[3], 8)
         print(f"{len(names)} registrations, each found from 5 random peers")
