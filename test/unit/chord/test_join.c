@@ -167,6 +167,47 @@ START_TEST(join_over_others_links_is_refused)
 }
 END_TEST
 
+/* Leave is checked as Join is (6.4.2.2): nobody takes another one out of the ring. */
+static int ask_to_leave(struct net *n, size_t from, size_t to, const struct node_id *leaving)
+{
+	uint8_t data[64], buffer[128];
+	const struct chord_leave lists = { .type = CHORD_FROM_SUCC };
+	struct writer dw = writer_of(data, sizeof(data)), w = writer_of(buffer, sizeof(buffer));
+	struct leave_req leave = { .leaving_peer_id = *leaving };
+
+	chord_leave_put(&dw, &lists);
+	leave.overlay_specific_data = writer_slice(&dw);
+	leave_req_put(&w, &leave);
+	ck_assert_int_eq(dw.err, 0);
+	return ask(n, from, to, METHOD_LEAVE, writer_slice(&w));
+}
+
+START_TEST(leave_of_another_node_is_refused)
+{
+	struct net *n = ring_form(4, 13, 300);
+
+	ck_assert_int_eq(ask_to_leave(n, 1, 2, net_node_id(n, 3)), ERR_FORBIDDEN);
+	ck_assert_int_eq(ask_to_leave(n, 1, 2, net_node_id(n, 2)), ERR_FORBIDDEN);
+	ck_assert_uint_ge(peer_counters(net_peer(n, 2))->errors[ERR_INDEX_FORBIDDEN], 2);
+	ck_assert_str_eq(net_ring_fault(n), "");
+	/* Its own is taken. */
+	ck_assert_int_eq(ask_to_leave(n, 1, 2, net_node_id(n, 1)), 0);
+	net_free(n);
+}
+END_TEST
+
+START_TEST(leave_over_others_links_is_refused)
+{
+	struct net *n = ring_form(40, 14, 200);
+	size_t a, b;
+
+	ck_assert(find_strangers(n, &a, &b));
+	ck_assert_int_eq(ask_to_leave(n, a, b, net_node_id(n, a)), ERR_FORBIDDEN);
+	ck_assert_str_eq(net_ring_fault(n), "");
+	net_free(n);
+}
+END_TEST
+
 START_TEST(update_from_stranger_is_refused)
 {
 	struct net *n = ring_form(40, 10, 200);
@@ -258,7 +299,8 @@ int main(void)
 	return RUN_TESTS("chord_join", first_peer_owns_all, two_peers_form_ring, three_peers_form_ring,
 			 ten_peers_form_ring, peers_form_ring_one_by_one, storm_forms_ring,
 			 exactly_one_peer_owns_each_point, join_for_another_node_is_refused,
-			 join_over_others_links_is_refused, update_from_stranger_is_refused,
+			 join_over_others_links_is_refused, leave_of_another_node_is_refused,
+			 leave_over_others_links_is_refused, update_from_stranger_is_refused,
 			 malformed_topology_requests_are_answered_with_error, equal_seeds_run_equally,
 			 client_is_cut_off_where_none_is_permitted);
 }

@@ -214,10 +214,51 @@ START_TEST(answer_from_far_node_is_not_accepted)
 }
 END_TEST
 
+/* Updates that all peers sent in `seconds` of a quiet ring whose chord-update-interval is `interval_s`. */
+static uint64_t updates_sent(uint32_t interval_s, uint64_t seconds)
+{
+	struct configuration *configuration = calloc(1, sizeof(*configuration));
+	struct net_options o = { .seed = 71, .configuration = configuration };
+	uint64_t sent = 0;
+	struct net *n;
+
+	configuration_init(configuration);
+	configuration->chord_update_interval_s = interval_s;
+	n = ring_new_with(7, &o);
+	for (size_t i = 0; i < 7; i++) {
+		net_start(n, i);
+		net_run(n, duration_ms(300));
+	}
+	(void)ring_wait(n, 60);
+	net_run(n, duration_s(60));
+	for (size_t i = 0; i < 7; i++)
+		sent -= peer_counters(net_peer(n, i))->requests_out[METHOD_UPDATE];
+	net_run(n, duration_s(seconds));
+	for (size_t i = 0; i < 7; i++)
+		sent += peer_counters(net_peer(n, i))->requests_out[METHOD_UPDATE];
+	net_free(n);
+	free(configuration);
+	return sent;
+}
+
+/* 10.7.4.1: in a ring where nothing happens each neighbour gets an Update an interval. All seven are neighbours of
+ * each other; the answers to RouteQueries that stabilization asks for come besides. */
+START_TEST(updates_go_to_all_neighbors_periodically)
+{
+	uint64_t none = updates_sent(86400, 600);
+	uint64_t often = updates_sent(40, 600);
+
+	/* Stabilization goes no slower than every 30 s, whatever the interval. */
+	ck_assert_uint_ge(often - none, 7 * 6 * 600 / 40 * 8 / 10);
+	ck_assert_uint_le(often - none, 7 * 6 * 600 / 40 * 13 / 10);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS("chord_routing", route_is_short_and_ends_at_owner,
 			 ping_reaches_owner_from_everywhere, client_attaches_and_reaches_owners,
 			 client_moves_when_its_peer_dies, client_follows_responsibility,
-			 fingers_lie_in_their_intervals, answer_from_far_node_is_not_accepted);
+			 fingers_lie_in_their_intervals, answer_from_far_node_is_not_accepted,
+			 updates_go_to_all_neighbors_periodically);
 }

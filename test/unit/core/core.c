@@ -384,9 +384,15 @@ struct forwarding_header core_header(struct core *c, uint64_t transaction_id,
 struct slice core_message(struct core *c, struct remote *r, const struct forwarding_header *h,
 			  uint16_t code, struct slice body)
 {
-	struct message m = { .contents = { .code = code, .body = body } };
+	return core_message_of(c, r, h, &(struct message_contents){ .code = code, .body = body });
+}
+
+struct slice core_message_of(struct core *c, struct remote *r, const struct forwarding_header *h,
+			     const struct message_contents *what)
+{
+	struct message m = { .contents = *what };
 	struct slice certificate = slice_of(r->certificate, r->certificate_len);
-	size_t room = body.len + 4096;
+	size_t room = what->body.len + 4096;
 	struct writer contents = writer_of(arena_alloc(&c->arena, room), room);
 	struct writer w = writer_of(arena_alloc(&c->arena, room), room);
 	uint8_t prefix[12];

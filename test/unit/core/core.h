@@ -105,6 +105,9 @@ void core_advance(struct core *c, uint64_t ms);
  * peer). */
 struct slice core_message(struct core *c, struct remote *r, const struct forwarding_header *h,
 			  uint16_t code, struct slice body);
+/* The same with extensions and all. */
+struct slice core_message_of(struct core *c, struct remote *r, const struct forwarding_header *h,
+			     const struct message_contents *what);
 /* An ordinary header for a request to `destinations`. */
 struct forwarding_header core_header(struct core *c, uint64_t transaction_id,
 				     struct slice destinations);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What a reader believes of the values it fetches (RFC 6940 7.4.2.2, 13.5.3). */
+/* What a reader believes of the values it fetches (RFC 6940 7.4.2.2, 13.5.3); what a storer does about a Kind that
+ * is not known (7.4.1.1). */
 #include "overlay/resource.h"
 
 #include "overlay/access.h"
 #include "overlay/rollback.h"
+#include "overlay/wire/body_misc.h"
 #include "test/unit/core/core.h"
 #include "test/unit/run.h"
 
@@ -14,9 +16,17 @@ static struct remote owner, a, b;
 static size_t done_count;
 static struct resource_fetch_result last;
 
+static struct slice own_document(void *ctx)
+{
+	(void)ctx;
+	return slice_text("our document");
+}
+
+static const struct configuration_ops CONFIGURATION = { .document = own_document };
+
 static void setup(void)
 {
-	struct core_options o = { .first = true };
+	struct core_options o = { .first = true, .configuration_ops = &CONFIGURATION };
 
 	c = core_new(&o);
 	remote_init(&owner, 0x10, 1);
@@ -207,9 +217,56 @@ START_TEST(rollback_memory_has_a_limit)
 }
 END_TEST
 
+static int stored_err;
+
+static void on_stored(void *ctx, struct now now, const struct resource_store_result *result)
+{
+	(void)ctx;
+	(void)now;
+	stored_err = result->err;
+}
+
+/* 7.4.1.1: who does not know a Kind of the configuration has an older one, whatever sequence it names. */
+START_TEST(store_of_a_kind_unknown_there_sends_the_document)
+{
+	struct resource_id resource;
+	struct resource_value value = { .exists = true, .value = slice_text("value"), .lifetime_s = 60 };
+	struct forwarding_header h;
+	struct config_update_req req;
+	uint8_t body[64];
+	struct writer w = writer_of(body, sizeof(body));
+	struct error_response e = { .code = 0xc, .info = slice_of("\x04\0\0\0\x03", 5) };
+	struct message m;
+	struct reader r;
+
+	setup();
+	stored_err = 1;
+	resource = place_of(&a);
+	ck_assert_int_eq(resource_store(c->peer, c->now, &resource, KIND_CERTIFICATE_BY_NODE, &value, 1,
+					on_stored, NULL),
+			 0);
+	core_drain(c);
+	ck_assert(core_take(c, &owner, &m));
+	ck_assert_uint_eq(m.contents.code, method_request_code(METHOD_STORE));
+	error_response_put(&w, &e);
+	h = core_header(c, m.header.transaction_id, core_to_self(c));
+	core_receive(c, &owner, core_message(c, &owner, &h, MESSAGE_CODE_ERROR, writer_slice(&w)));
+	ck_assert_int_eq(stored_err, ERR_UNKNOWN_KIND);
+	ck_assert(core_take(c, &owner, &m));
+	ck_assert_uint_eq(m.contents.code, method_request_code(METHOD_CONFIG_UPDATE));
+	ck_assert(slice_equal(m.header.destination_list, core_nodes(c, &owner.id, 1)));
+	r = reader_of(m.contents.body);
+	ck_assert_int_eq(config_update_req_get(&r, &c->arena, &req), 0);
+	ck_assert_uint_eq(req.type, CONFIG_UPDATE_CONFIG);
+	ck_assert(slice_equal(req.config_data, slice_text("our document")));
+	teardown();
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS("resource", fetch_discards_what_its_signer_did_not_write,
 			 fetch_discards_an_older_value_than_before,
-			 fetch_forgets_a_value_with_its_lifetime, rollback_memory_has_a_limit);
+			 fetch_forgets_a_value_with_its_lifetime, rollback_memory_has_a_limit,
+			 store_of_a_kind_unknown_there_sends_the_document);
 }
