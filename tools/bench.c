@@ -18,6 +18,7 @@ struct options {
 	size_t peers;
 	double seconds;
 	const char *links;
+	const char *storage;
 	bool json;
 };
 
@@ -48,7 +49,8 @@ static void report_samples(struct report *r, const char *name, struct bench_samp
 
 static void report_print(const struct report *r, const struct options *o)
 {
-	printf("%zu peers, %s links\n\n%-44s %12s %12s\n", o->peers, o->links, "", "median", "p99");
+	printf("%zu peers, %s links, %s storage\n\n", o->peers, o->links, o->storage);
+	printf("%-44s %12s %12s\n", "", "median", "p99");
 	for (size_t i = 0; i < r->count; i++) {
 		const struct row *row = &r->rows[i];
 
@@ -76,8 +78,8 @@ static void report_json(const struct report *r, const struct options *o)
 			json_object_set_new(one, "p99", json_real(row->p99));
 		json_array_append_new(rows, one);
 	}
-	whole = json_pack("{s:I,s:s,s:I,s:o}", "peers", (json_int_t)o->peers, "links", o->links, "failed",
-			  (json_int_t)r->failed, "figures", rows);
+	whole = json_pack("{s:I,s:s,s:s,s:I,s:o}", "peers", (json_int_t)o->peers, "links", o->links,
+			  "storage", o->storage, "failed", (json_int_t)r->failed, "figures", rows);
 	json_dumpf(whole, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
 	putchar('\n');
 	json_decref(whole);
@@ -165,11 +167,12 @@ static bool measure(struct bench_ring *ring, const struct options *o, struct rep
 
 static void usage(FILE *to)
 {
-	fputs("usage: peal-bench [--peers N] [--seconds S] [--links tls|dtls] [--json]\n\n"
+	fputs("usage: peal-bench [--peers N] [--seconds S] [--links tls|dtls] [--storage sqlite|memory] [--json]\n\n"
 	      "Starts a ring of N real peers on loopback (default 16), measures it, and takes it down.\n"
 	      "  -n, --peers N      3 to 128\n"
 	      "  -s, --seconds S    length of each throughput run (default 10)\n"
 	      "  -l, --links TYPE   tls (default) or dtls\n"
+	      "  -m, --storage KIND sqlite (default) or memory, to tell what the disk costs\n"
 	      "  -j, --json         print JSON instead of a table\n"
 	      "  -h, --help         this text\n"
 	      "Exit status: 0 every operation succeeded, 1 some failed, 2 wrong usage.\n", to);
@@ -180,19 +183,22 @@ static bool parse(int argc, char **argv, struct options *o)
 	static const struct option names[] = { { "peers", required_argument, NULL, 'n' },
 					       { "seconds", required_argument, NULL, 's' },
 					       { "links", required_argument, NULL, 'l' },
+					       { "storage", required_argument, NULL, 'm' },
 					       { "json", no_argument, NULL, 'j' },
 					       { "help", no_argument, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	char *end = NULL;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "n:s:l:jh", names, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "n:s:l:m:jh", names, NULL)) != -1) {
 		if (c == 'n')
 			o->peers = strtoul(optarg, &end, 10);
 		else if (c == 's')
 			o->seconds = strtod(optarg, &end);
 		else if (c == 'l')
 			o->links = optarg;
+		else if (c == 'm')
+			o->storage = optarg;
 		else if (c == 'j')
 			o->json = true;
 		else if (c == 'h') {
@@ -207,8 +213,10 @@ static bool parse(int argc, char **argv, struct options *o)
 		end = NULL;
 	}
 	if (o->peers < 3 || o->peers > BENCH_PEERS_MAX || o->seconds <= 0 || o->seconds > 3600 ||
-	    (strcmp(o->links, "tls") != 0 && strcmp(o->links, "dtls") != 0)) {
-		fprintf(stderr, "peal-bench: peers 3 to %d, seconds up to 3600, links tls or dtls\n",
+	    (strcmp(o->links, "tls") != 0 && strcmp(o->links, "dtls") != 0) ||
+	    (strcmp(o->storage, "sqlite") != 0 && strcmp(o->storage, "memory") != 0)) {
+		fprintf(stderr,
+			"peal-bench: peers 3 to %d, seconds up to 3600, links tls or dtls, storage sqlite or memory\n",
 			BENCH_PEERS_MAX);
 		return false;
 	}
@@ -238,7 +246,7 @@ static void find_programs(struct bench_ring *ring)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .peers = 16, .seconds = 10, .links = "tls" };
+	struct options o = { .peers = 16, .seconds = 10, .links = "tls", .storage = "sqlite" };
 	static struct bench_ring ring;
 	struct report report = { 0 };
 	bool ok;
@@ -249,6 +257,7 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	ring.links = o.links;
+	ring.storage = o.storage;
 	find_programs(&ring);
 	ok = bench_ring_start(&ring, o.peers) && measure(&ring, &o, &report);
 	bench_ring_stop(&ring);

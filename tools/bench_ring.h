@@ -23,6 +23,7 @@ struct bench_ring {
 	char programs[256]; /* the build folder: holds node/peald and tools/; "": installed ones, by PATH */
 	char folder[200];   /* everything lives here; removed at the end */
 	const char *links;  /* "tls" or "dtls" */
+	const char *storage; /* "sqlite" or "memory" */
 	unsigned subnet[2];
 	pid_t enroll;
 	struct bench_peer peers[BENCH_PEERS_MAX];
