@@ -113,9 +113,11 @@ static int settings_load(const struct command_line *c, struct settings *s, char 
 	return err != 0 ? err : settings_check(s, detail, detail_size);
 }
 
-/* Others of this account must not read keys from memory, unless secrets are written out anyway. */
+/* Others of this account must not read keys from memory, unless secrets are written out anyway; nor does the key
+ * go to swap. */
 static void privileges_reduce(bool keylog)
 {
+	keystore_protect_memory();
 	(void)umask(077);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (!keylog)
