@@ -22,7 +22,8 @@ static void on_answer(void *ctx, struct now now, const struct response *response
 }
 
 /* `from` sends `to` a Store for H(user of `of`). */
-static int store_at(struct stored_net *s, size_t from, size_t to, size_t of, uint8_t replica_number, uint64_t generation)
+static int store_at(struct stored_net *s, size_t from, size_t to, size_t of, uint8_t replica_number,
+		    uint64_t generation)
 {
 	struct store_kind_data kind = { .kind = STORED_NET_KIND, .generation_counter = generation };
 	struct store_req req = { .resource = stored_net_resource(s, of),
