@@ -74,18 +74,24 @@ static json_t *fetched_json(struct control_call *call, struct now now, const str
 	return item;
 }
 
+/* An answer has come for a call that still waits; what failed is told to it. */
+static bool data_arrived(struct control_call *call, int err, const char *command)
+{
+	if (!control_arrived(call))
+		return false;
+	if (err != 0)
+		control_overlay_error(call, err, command);
+	return err == 0;
+}
+
 static void on_fetched(void *ctx, struct now now, const struct resource_fetch_result *result)
 {
 	struct control_call *call = ctx;
 	size_t shown = 0;
 	json_t *out;
 
-	if (!control_arrived(call))
+	if (!data_arrived(call, result->err, "fetch"))
 		return;
-	if (result->err != 0) {
-		control_overlay_error(call, result->err, "fetch");
-		return;
-	}
 	for (size_t i = 0; i < result->count; i++) {
 		if (result->values[i].is_synthetic)
 			continue;
@@ -116,12 +122,8 @@ static void on_stat(void *ctx, struct now now, const struct resource_stat_result
 	json_t *out;
 
 	(void)now;
-	if (!control_arrived(call))
+	if (!data_arrived(call, result->err, "stat"))
 		return;
-	if (result->err != 0) {
-		control_overlay_error(call, result->err, "stat");
-		return;
-	}
 	for (size_t i = 0; i < result->count; i++) {
 		const struct stored_meta_data *m = &result->values[i];
 		struct stored_data_value place = { .model = m->model, .index = m->index, .key = m->key };
@@ -156,12 +158,8 @@ static void on_found(void *ctx, struct now now, const struct resource_find_resul
 	json_t *out;
 
 	(void)now;
-	if (!control_arrived(call))
+	if (!data_arrived(call, result->err, "find"))
 		return;
-	if (result->err != 0) {
-		control_overlay_error(call, result->err, "find");
-		return;
-	}
 	out = data_result(call, &result->owner, result->round_trip);
 	(void)json_object_set_new(out, "closest",
 				  result->closest.length == 0 ? json_null()
@@ -188,12 +186,8 @@ static void on_stored(void *ctx, struct now now, const struct resource_store_res
 	json_t *out;
 
 	(void)now;
-	if (!control_arrived(call))
+	if (!data_arrived(call, result->err, "store"))
 		return;
-	if (result->err != 0) {
-		control_overlay_error(call, result->err, "store");
-		return;
-	}
 	out = data_result(call, &result->owner, result->round_trip);
 	(void)json_object_set_new(out, "generation", json_integer((json_int_t)result->generation));
 	(void)json_object_set_new(out, "replicas", json_integer((json_int_t)result->replica_count));
