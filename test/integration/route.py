@@ -16,6 +16,10 @@ def check(condition, what):
         raise AssertionError(what)
 
 
+def way_of_route(peer, target):
+    return [hop["node_id"] for hop in peer.request("route", target=target)[0]]
+
+
 def far_target(ring):
     """A peer and an AOR with as many hops between them as this ring has to offer, and the Node-IDs on the way."""
     best = ()
@@ -33,14 +37,15 @@ def far_target(ring):
 
 
 def way_of_fetch(ring, origin, target):
-    """The Node-IDs that a Fetch really passed, from what each peer logged."""
+    """The Node-IDs that a Fetch really passed, from what each peer logged; None when it cannot be told from another."""
     marks = {peer.index: len(peer.log()) for peer in ring.peers}
     origin.request("fetch", target=target, kind="SIP-REGISTRATION")
 
     def fresh(peer):
         return peer.log()[marks[peer.index]:]
     sent = wait_until(lambda: SENT.findall(fresh(origin)), 5, "the origin logs its Fetch")
-    check(len(sent) == 1, f"one Fetch, {len(sent)} logged")
+    if len(sent) != 1:
+        return None  # the node fetched something of its own at the same time
     passed = {}  # by the peer before it
     for peer in ring.peers:
         mine = [m for m in PASS.findall(fresh(peer)) if m[0] == sent[0]]
@@ -59,10 +64,16 @@ def way_of_fetch(ring, origin, target):
 
 
 def routes(ring):
-    origin, target, way = far_target(ring)
-    taken = way_of_fetch(ring, origin, target)
-    check(taken == way, f"route says {way}, the Fetch took {taken}")
-    print(f"{len(way) - 1} hops, as foretold")
+    """Fingers are still being found in a young ring: a way that changed while it was taken says nothing."""
+    for _ in range(20):
+        origin, target, _ = far_target(ring)
+        before = way_of_route(origin, target)
+        taken = way_of_fetch(ring, origin, target)
+        if taken is not None and len(before) > 2 and way_of_route(origin, target) == before:
+            check(taken == before, f"route says {before}, the Fetch took {taken}")
+            print(f"{len(before) - 1} hops, as foretold")
+            return
+    raise AssertionError("the ways of this ring do not settle")
 
 
 def client(ring):
