@@ -5,6 +5,7 @@
 
 #include "overlay/link.h"
 
+#define CACHED_PEERS_FILE "cached-peers" /* in the state folder */
 #define CACHED_PEERS_MAX 10
 
 /* Reads the file; what is not an address is skipped. Returns how many there are. */

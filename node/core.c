@@ -18,7 +18,6 @@
 #define BOOTSTRAP_SEARCH_MS 2000
 #define BOOTSTRAP_TURNS_MS 8000 /* after the start: the first bootstrap node's turn to be the first peer */
 #define BOOTSTRAP_TURN_MS 15000 /* enough to find the ring that the one before has formed */
-#define CACHE_FILE "cached-peers"
 #define KNOWN_MAX (SETTING_ADDRESSES_MAX + CACHED_PEERS_MAX)
 
 static int sip_new(struct node *n, char *detail, size_t detail_size)
@@ -134,7 +133,7 @@ void core_free(struct node *n)
 /* Addresses to try besides the configuration document's: from the settings, and cached ones (11.4). */
 static size_t known_addresses(struct node *n, struct address known[KNOWN_MAX])
 {
-	char *path = settings_path(&n->settings, CACHE_FILE);
+	char *path = settings_path(&n->settings, CACHED_PEERS_FILE);
 	struct address cached[CACHED_PEERS_MAX];
 	size_t cached_count = cached_peers_read(path, cached);
 	size_t count = 0;

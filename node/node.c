@@ -236,7 +236,7 @@ void node_free(struct node *n)
 
 static void cache_write(struct node *n)
 {
-	char *path = settings_path(&n->settings, "cached-peers");
+	char *path = settings_path(&n->settings, CACHED_PEERS_FILE);
 
 	cached_peers_write(path, n->peer, n->cached_peers);
 	free(path);
