@@ -6,7 +6,7 @@
 #include "overlay/base/invariant.h"
 #include "overlay/fragment.h"
 #include "overlay/peer_state.h"
-#include "test/sim/fake_security.h"
+#include "tools/sim/fake_security.h"
 
 #define BODY_MAX 8192
 

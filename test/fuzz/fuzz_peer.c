@@ -10,7 +10,7 @@
 #include "overlay/link.h"
 #include "overlay/wire/frame.h"
 #include "overlay/wire/message.h"
-#include "test/sim/fake_security.h"
+#include "tools/sim/fake_security.h"
 
 #define NODES 3
 #define STEPS_MAX 200

@@ -3,7 +3,7 @@
 #ifndef TEST_FUZZ_SIP_FIXTURE_H
 #define TEST_FUZZ_SIP_FIXTURE_H
 
-#include "test/sim/net.h"
+#include "tools/sim/net.h"
 #include "usage/sip/sip_usage.h"
 
 /* The net stays for the life of the process; each input gets a proxy of its own. */

@@ -12,7 +12,7 @@
 #include "overlay/chord/chord.h"
 #include "overlay/peer.h"
 #include "storage/storage.h"
-#include "test/sim/fake_security.h"
+#include "tools/sim/fake_security.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

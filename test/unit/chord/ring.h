@@ -9,7 +9,7 @@
 #include "overlay/base/invariant.h"
 #include "overlay/link.h"
 #include "overlay/transport.h"
-#include "test/sim/net.h"
+#include "tools/sim/net.h"
 #include "test/unit/run.h"
 
 static inline struct net *ring_new_with(size_t count, const struct net_options *options)

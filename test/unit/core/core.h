@@ -11,7 +11,7 @@
 #include "overlay/peer.h"
 #include "overlay/wire/frame.h"
 #include "overlay/wire/message.h"
-#include "test/sim/fake_security.h"
+#include "tools/sim/fake_security.h"
 
 #define CORE_SENT_MAX 4096
 

@@ -3,7 +3,7 @@
 #ifndef TEST_UNIT_SIP_WORLD_H
 #define TEST_UNIT_SIP_WORLD_H
 
-#include "test/sim/net.h"
+#include "tools/sim/net.h"
 #include "usage/sip/sip_usage.h"
 
 #define WORLD_NODES_MAX 8

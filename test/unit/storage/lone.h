@@ -7,7 +7,7 @@
 #include "overlay/chord/chord.h"
 #include "overlay/peer.h"
 #include "storage/storage.h"
-#include "test/sim/fake_security.h"
+#include "tools/sim/fake_security.h"
 #include "test/unit/run.h"
 
 #define LONE_USER "alice@overlay.example"

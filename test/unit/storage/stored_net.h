@@ -5,7 +5,7 @@
 
 #include "overlay/resource.h"
 #include "storage/storage.h"
-#include "test/sim/net.h"
+#include "tools/sim/net.h"
 #include "test/unit/run.h"
 
 #define STORED_NET_NODES_MAX 64

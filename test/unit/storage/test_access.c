@@ -4,7 +4,7 @@
 
 #include "overlay/access.h"
 #include "overlay/configuration.h"
-#include "test/sim/fake_security.h"
+#include "tools/sim/fake_security.h"
 #include "test/unit/run.h"
 
 static struct fake_security *fake;

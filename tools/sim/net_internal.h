@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What net.c, net_wire.c and net_check.c share. */
-#ifndef TEST_SIM_NET_INTERNAL_H
-#define TEST_SIM_NET_INTERNAL_H
+#ifndef TOOLS_SIM_NET_INTERNAL_H
+#define TOOLS_SIM_NET_INTERNAL_H
 
 #include "overlay/base/map.h"
-#include "test/sim/fake_security.h"
-#include "test/sim/net.h"
+#include "tools/sim/fake_security.h"
+#include "tools/sim/net.h"
 
 enum net_event_kind {
 	NET_WAKE,   /* a peer's deadline */

@@ -2,8 +2,8 @@
 /* The security port without cryptography, for simulations: certificates are a few plain bytes, digests and
  * signatures a fast keyed hash. It keeps every rule of the port (unknown certificate, dates, wrong signer,
  * changed bytes), so that what is refused in the field is refused here, and it costs a microsecond. */
-#ifndef TEST_SIM_FAKE_SECURITY_H
-#define TEST_SIM_FAKE_SECURITY_H
+#ifndef TOOLS_SIM_FAKE_SECURITY_H
+#define TOOLS_SIM_FAKE_SECURITY_H
 
 #include "overlay/security.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The security port without cryptography: plain certificates and keyed hashes. */
-#include "test/sim/fake_security.h"
+#include "tools/sim/fake_security.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "overlay/base/invariant.h"
-#include "test/sim/net_internal.h"
+#include "tools/sim/net_internal.h"
 
 #define RING_MINIMUM 3 /* successors and predecessors that must be exact (RFC 6940 10.7) */
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The in-memory net: nodes, the heap of events, and the loop. */
-#include "test/sim/net.h"
+#include "tools/sim/net.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "overlay/base/invariant.h"
-#include "test/sim/net_internal.h"
+#include "tools/sim/net_internal.h"
 
 #define NET_CERTIFICATE_LIFE_MS (400ull * 24 * 3600 * 1000)
 

@@ -2,8 +2,8 @@
 /* Many peers in one process on virtual time: the second interpreter of effects beside node/driver.c. One
  * seed decides everything; the same seed gives the same run. Tests drive it with net_run and look at the
  * peers with the same functions that node/ uses. */
-#ifndef TEST_SIM_NET_H
-#define TEST_SIM_NET_H
+#ifndef TOOLS_SIM_NET_H
+#define TOOLS_SIM_NET_H
 
 #include "overlay/chord/chord.h"
 #include "overlay/peer.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "overlay/base/invariant.h"
-#include "test/sim/net_internal.h"
+#include "tools/sim/net_internal.h"
 
 #define NET_BREAK_US 3000000ull   /* until an end of a cut stream learns of it */
 #define NET_SILENT_US 15000000ull /* until the kernel gives up on a host that vanished */
