@@ -12,6 +12,25 @@
 
 struct net;
 
+/* The conditions on a way from one node to another. Zeroed: nothing is lost or changed, no limit, and the
+ * latency of the net's options. Streams (TLS over TCP) never lose or reorder: what would be lost costs them
+ * a retransmission's delay instead; datagrams suffer everything. */
+struct net_weather {
+	struct duration latency;  /* one way */
+	struct duration jitter;   /* added at random, uniformly */
+	uint32_t loss_ppm;        /* parts per million of what is sent; so the others */
+	uint32_t duplicate_ppm;   /* datagrams delivered twice */
+	uint32_t reorder_ppm;     /* datagrams that later ones overtake */
+	uint32_t flip_ppm;        /* deliveries in which one byte is changed: what an other end with a bug, or
+				   * a hostile one, could send through TLS */
+	uint64_t bytes_per_s;     /* of one link and direction; 0: no limit */
+	uint32_t mtu;             /* bytes; longer datagrams are lost; 0: no limit */
+};
+
+/* Purposes of chance. Each has a stream of its own, so that one more draw for one purpose leaves the others
+ * as they were. */
+enum net_chance { NET_CHANCE_NETWORK, NET_CHANCE_NODES, NET_CHANCE_FAULTS, NET_CHANCE_WORKLOAD, NET_CHANCE_COUNT };
+
 /* What a test may plug in. All may be NULL. `ctx` is net_options.ctx. */
 struct net_hooks {
 	/* Makes and sets a node's storage, called between the topology plug-in and peer_start. NULL: a port
@@ -23,6 +42,17 @@ struct net_hooks {
 		    const char *text);
 	/* EFFECT_APP_LINK_READY, EFFECT_PEER_STATE and EFFECT_CONFIGURATION, as they are drained. */
 	void (*effect)(void *ctx, struct net *n, size_t node, const struct effect *e);
+	/* Bytes about to reach `node` from `from` on an overlay link. May put others in their place, valid until
+	 * its next call; false: they do not arrive. For hostile nodes. */
+	bool (*intercept)(void *ctx, struct net *n, size_t node, size_t from, struct slice *bytes);
+	/* After each event, when the effects of the node it reached have been drained: for checks. Not called
+	 * for events that reached no running node. */
+	void (*stepped)(void *ctx, struct net *n, size_t node);
+	/* A node's identity and security port, instead of the fake one; `incarnation` counts its starts. The
+	 * certificate is borrowed until the next call with this node. */
+	struct security (*security_new)(void *ctx, struct net *n, size_t node, uint32_t incarnation,
+					struct slice *certificate, void **owned);
+	void (*security_free)(void *ctx, void *owned);
 	/* Bytes that came on an application link; and its end (an empty slice). */
 	void (*app_bytes)(void *ctx, struct net *n, size_t node, link_id link, struct slice bytes);
 };
@@ -32,6 +62,7 @@ struct net_options {
 	struct duration latency;     /* one way; 0: 5 ms */
 	struct duration jitter;      /* added at random, uniformly; streams stay in order */
 	uint32_t loss_ppm;           /* of datagrams */
+	struct net_weather weather;  /* the rest of the weather; its latency, jitter and loss when not zero */
 	enum overlay_link_type link_type; /* 0: TLS-TCP-FH-NO-ICE */
 	uint32_t bootstrap_count;    /* the first so many nodes are in the configuration; 0: 3 */
 	enum log_level log_level;    /* for hooks.log */
@@ -72,6 +103,27 @@ void net_set_group(struct net *n, size_t node, unsigned group);
 /* Breaks the link between two nodes once, as a reset would. */
 void net_break_link(struct net *n, size_t a, size_t b);
 
+/* Changes the weather for all; for what one node sends (NULL: as all). */
+void net_set_weather(struct net *n, const struct net_weather *weather);
+void net_set_node_weather(struct net *n, size_t node, const struct net_weather *weather);
+
+/* Nothing that `from` sends reaches `to`, or it does again; the other way is untouched. Existing stream links
+ * break after 15 s of that, as their kernels give up. */
+void net_cut(struct net *n, size_t from, size_t to, bool is_cut);
+
+/* The process stands still (SIGSTOP, a stalled machine); what arrives waits. Then it goes on. */
+void net_pause(struct net *n, size_t node);
+void net_resume(struct net *n, size_t node);
+bool net_is_paused(const struct net *n, size_t node);
+
+/* The node's wall clock is off by so much, and its monotonic clock runs fast by drift_ppm (slow: below 0)
+ * from now on. */
+void net_set_clock(struct net *n, size_t node, int64_t offset_ms, int32_t drift_ppm);
+/* A slow processor: each input keeps the node busy for so long, and the next ones wait. */
+void net_set_slowness(struct net *n, size_t node, struct duration per_input);
+
+struct prng *net_chance(struct net *n, enum net_chance purpose);
+
 /* Runs for so long of virtual time. */
 void net_run(struct net *n, struct duration d);
 /* Runs until `condition` holds, looked at after every event. False when `limit` passed first. */
@@ -103,6 +155,15 @@ void net_inject(struct net *n, size_t from, size_t to, struct slice bytes);
 /* Events handled so far; and a hash over (time, node, kind, bytes) of all of them: equal runs, equal hash. */
 uint64_t net_event_count(const struct net *n);
 uint64_t net_trace_hash(const struct net *n);
+
+struct net_statistics {
+	uint64_t messages;   /* deliveries of bytes on overlay links */
+	uint64_t bytes;      /* in them */
+	uint64_t lost, duplicated, reordered, flipped; /* by the weather */
+	uint64_t links_opened, links_broken;
+	uint64_t peer_seconds; /* virtual, summed over the running nodes */
+};
+void net_statistics(const struct net *n, struct net_statistics *out);
 
 /* ---- Checks outside the code under test ---- */
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* A simulated overlay as a whole: the net, each node with storage on a disk of its own and the usages that
+ * peald runs, a workload of registrations, and the ledger of what was acknowledged. Scenarios act on a world,
+ * checks look at it. */
+#ifndef TOOLS_SIM_WORLD_H
+#define TOOLS_SIM_WORLD_H
+
+#include "overlay/resource.h"
+#include "storage/storage.h"
+#include "tools/sim/disk.h"
+#include "tools/sim/net.h"
+
+struct world;
+struct ledger;
+struct lookups;
+
+struct world_options {
+	uint64_t seed;
+	struct net_weather weather;
+	enum overlay_link_type link_type; /* 0: TLS-TCP-FH-NO-ICE */
+	uint32_t bootstrap_count;         /* 0: 3 */
+	enum disk_kind disk;
+	bool real_security; /* OpenSSL; else the keyed hash. At most 200 nodes */
+	enum log_level log_level;
+	/* A node's log line, for traces; may be NULL. */
+	void (*log)(void *ctx, struct now now, size_t node, enum log_level level, const char *event,
+		    const char *text);
+	/* Further hooks of the net that the world passes through; may be NULL. */
+	void (*stepped)(void *ctx, struct world *w, size_t node);
+	bool (*intercept)(void *ctx, struct world *w, size_t node, size_t from, struct slice *bytes);
+	void (*started)(void *ctx, struct world *w, size_t node); /* a node's peer was made; before peer_start */
+	void *ctx;
+};
+
+struct world *world_new(const struct world_options *options);
+void world_free(struct world *w);
+struct net *world_net(struct world *w);
+struct now world_now(const struct world *w);
+
+/* Adds `count` peers, not started; the very first is the overlay's first. */
+void world_add_peers(struct world *w, size_t count);
+size_t world_count(const struct world *w);
+struct storage *world_storage(struct world *w, size_t node); /* NULL: not running */
+struct disk *world_disk(struct world *w, size_t node);
+
+/* The node's process begins (again), with what its disk holds. */
+void world_start(struct world *w, size_t node);
+void world_kill(struct world *w, size_t node, bool silent);
+/* As world_kill, and the disk is lost. */
+void world_destroy(struct world *w, size_t node, bool silent);
+void world_leave(struct world *w, size_t node);
+
+void world_run(struct world *w, struct duration d);
+bool world_run_until(struct world *w, bool (*condition)(struct world *w, void *ctx), void *ctx,
+		     struct duration limit);
+
+/* ---- Workload: SIP registrations, Kind SIP-REGISTRATION, dictionary entry of the node (RFC 7904) ---- */
+
+/* What became of a record's latest Store. */
+enum record_state {
+	RECORD_NONE,     /* never stored, or removed */
+	RECORD_ASKED,    /* a Store is under way: the former or the new content may be found */
+	RECORD_STORED,   /* acknowledged by the owner alone: not yet protected (fewer than two replicas) */
+	RECORD_PROTECTED /* acknowledged with two replicas (or all peers, in a ring of fewer than three) */
+};
+
+/* One dictionary entry: what `node` stored under the AOR of user `user`. The ledger keeps what an honest
+ * observer knows of it, from the answers to Stores alone. */
+struct record {
+	size_t user;            /* index of the node whose AOR it is */
+	size_t node;            /* who stored it */
+	struct resource_id resource;
+	enum record_state state;
+	uint64_t serial;        /* content of the latest acknowledged Store: grows with each */
+	uint64_t asked_serial;  /* of the Store under way */
+	uint64_t storage_time;  /* ms, of the acknowledged one; as the storing node's clock had it */
+	uint64_t expires_ms;    /* virtual wall clock */
+	uint64_t acknowledged_ms; /* virtual wall clock */
+	bool is_excused; /* lost out of contract: all its holders failed inside one repair window */
+};
+
+/* Stores the record of `node` with new content; the ledger follows the answer. */
+void world_register(struct world *w, size_t node, uint32_t lifetime_s);
+void world_unregister(struct world *w, size_t node);
+size_t world_record_count(const struct world *w);
+struct record *world_record(struct world *w, size_t index);
+
+/* A lookup: `from` fetches the registrations at the AOR of `user`. Judged when it ends. */
+enum lookup_verdict {
+	LOOKUP_FOUND,  /* a value at least as new as the one acknowledged before the lookup began */
+	LOOKUP_STALE,  /* an older one */
+	LOOKUP_MISSED, /* "nothing there", though something was acknowledged and alive all the time */
+	LOOKUP_FAILED, /* an error or a timeout */
+	LOOKUP_EXCUSED /* nothing was alive, or it changed meanwhile, or the asking node died */
+};
+typedef void world_lookup_fn(void *ctx, enum lookup_verdict verdict, struct duration took);
+/* `done` may be NULL. The totals are kept in any case. */
+void world_lookup(struct world *w, size_t from, size_t user, world_lookup_fn *done, void *ctx);
+
+struct world_totals {
+	uint64_t stores, stores_protected, stores_unprotected, stores_failed;
+	uint64_t lookups[LOOKUP_EXCUSED + 1]; /* by verdict */
+	uint64_t lookup_us_p50, lookup_us_p99; /* of those found */
+	uint64_t kills, silent_kills, destroyed, leaves, starts;
+};
+void world_totals(const struct world *w, struct world_totals *out);
+
+/* A constant workload while the world runs: so many registrations refreshed and lookups made per second in
+ * all, from and for nodes drawn by chance. 0 stops it. */
+void world_set_load(struct world *w, uint32_t stores_per_1000_s, uint32_t lookups_per_1000_s, uint32_t lifetime_s);
+
+#endif
