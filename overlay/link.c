@@ -175,9 +175,11 @@ static struct link *link_other(const struct peer *p, const struct link *l)
 	return NULL;
 }
 
-/* Out of routing: another link takes its place, or the topology plug-in hears of it. */
-static void link_unroute(struct peer *p, struct now now, struct link *l)
+/* Out of routing: another link takes its place, or the topology plug-in hears of it. `is_orderly`: the other end
+ * closed it, which lives. */
+static void link_unroute(struct peer *p, struct now now, struct link *l, bool is_orderly)
 {
+	const struct topology_ops *ops = p->topology.ops;
 	struct link *other;
 
 	if (link_of_node(p, &l->node_id) != l)
@@ -191,15 +193,18 @@ static void link_unroute(struct peer *p, struct now now, struct link *l)
 			other->state = LINK_ATTACHED;
 		other->is_announced |= l->is_announced;
 		other->is_client &= l->is_client;
+		other->close_watch |= l->close_watch;
+	} else if (l->is_announced && is_orderly && ops->link_closed != NULL) {
+		ops->link_closed(p->topology.ctx, now, &l->node_id);
 	} else if (l->is_announced) {
-		p->topology.ops->link_down(p->topology.ctx, now, &l->node_id);
+		ops->link_down(p->topology.ctx, now, &l->node_id);
 	}
 	l->is_announced = false;
 	transport_link_lost(p, now, l->id);
 }
 
-/* Takes `l` out of the table and tells whoever counted on it. */
-static void link_remove(struct peer *p, struct now now, struct link *l, int reason)
+/* Takes `l` out of the table and tells whoever counted on it. `reason` 0: closed in good order. */
+static void link_remove(struct peer *p, struct now now, struct link *l, int reason, bool by_other)
 {
 	bool was_opening = l->state == LINK_OPENING;
 	bool was_attached = l->state == LINK_ATTACHED ||
@@ -220,7 +225,7 @@ static void link_remove(struct peer *p, struct now now, struct link *l, int reas
 	p->counters.links_lost++;
 	if (was_attached && !l->is_client && reason != 0 && reason != ERR_BAD_NODE)
 		bootstrap_peer_lost(p, l);
-	link_unroute(p, now, l);
+	link_unroute(p, now, l, by_other && reason == 0);
 	/* A link to look over the fence with comes and goes without meaning anything. */
 	if (was_attached || p->state != PEER_JOINED)
 		bootstrap_link_lost(p, now);
@@ -236,7 +241,7 @@ void link_close(struct peer *p, struct now now, struct link *l, int reason)
 		  node_id_text(&l->node_id, node), error_name(reason));
 	peer_queue_effect(
 		p, &(struct effect){ .type = EFFECT_LINK_CLOSE, .link = l->id, .reason = reason });
-	link_remove(p, now, l, reason);
+	link_remove(p, now, l, reason, false);
 }
 
 void peer_link_down(struct peer *p, struct now now, link_id link, int reason)
@@ -249,7 +254,10 @@ void peer_link_down(struct peer *p, struct now now, link_id link, int reason)
 	log_info(p->log, "link.down", "link=%llu node=%s state=%s reason=%s",
 		 (unsigned long long)link, node_id_text(&l->node_id, node),
 		 link_state_name(l->state), error_name(reason));
-	link_remove(p, now, l, reason == 0 ? ERR_LINK : reason);
+	/* Frames that were never acknowledged may not have been read. */
+	if (reason == 0 && l->purpose == LINK_OVERLAY && framing_unacknowledged(&l->framing) > 0)
+		reason = ERR_LINK;
+	link_remove(p, now, l, reason, true);
 	transport_run_local(p, now);
 }
 
@@ -275,6 +283,7 @@ static void link_supersede(struct peer *p, struct now now, struct link *old, str
 	fresh->state = old->state;
 	fresh->is_announced = old->is_announced;
 	fresh->is_client = old->is_client;
+	fresh->close_watch = old->close_watch;
 	old->is_announced = false;
 }
 
@@ -445,7 +454,7 @@ void link_suspect(struct peer *p, struct now now, struct link *l)
 		 framing_unacknowledged(&l->framing));
 	l->state_before = was_announced ? LINK_ATTACHED : l->state;
 	l->state = LINK_SUSPECT;
-	link_unroute(p, now, l);
+	link_unroute(p, now, l, false);
 }
 
 void link_recover(struct peer *p, struct now now, struct link *l)
@@ -548,6 +557,26 @@ void link_close_bad(struct peer *p, struct now now)
 		link_close(p, now, l, ERR_BAD_NODE);
 		cursor = 0; /* closing may have opened others */
 	}
+}
+
+void link_set_watch(struct peer *p, const struct node_id *node, bool close_watch)
+{
+	struct link *l = link_of_node(p, node);
+
+	if (l == NULL || l->close_watch == close_watch)
+		return;
+	l->close_watch = close_watch;
+	link_wake(p, l, framing_deadline(l));
+}
+
+void link_let_go(struct peer *p, struct now now, const struct node_id *node)
+{
+	struct link *l = link_of_node(p, node);
+
+	if (l == NULL)
+		return;
+	l->is_announced = false;
+	link_close(p, now, l, 0);
 }
 
 void link_close_all(struct peer *p, struct now now)

@@ -38,6 +38,17 @@ bool link_next(const struct peer *p, size_t *cursor, struct link_info *out);
 /* The usable (UP, ATTACHED) link to `node`, or 0. */
 link_id link_find_node(const struct peer *p, const struct node_id *node);
 
+/* ---- What the topology plug-in says of its links ---- */
+
+/* How closely a link that carries nothing is watched. Close: the other end is asked after 5 s of silence, as befits
+ * neighbours on the ring. Not close, as every link begins: after about 30 s. A frame that waits for its ack is
+ * watched alike on both. Nothing happens when no usable link leads to `node`. */
+void link_set_watch(struct peer *p, const struct node_id *node, bool close_watch);
+
+/* Nobody here needs the link to `node` any more: it is closed in good order. Neither end takes that for the loss of
+ * a peer, and link_down is not called here. Nothing happens when no usable link leads to `node`. */
+void link_let_go(struct peer *p, struct now now, const struct node_id *node);
+
 const char *link_state_name(enum link_state s);
 
 #endif

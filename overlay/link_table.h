@@ -31,6 +31,7 @@ struct link {
 	bool is_announced; /* the topology plug-in knows of it */
 	bool is_gone;      /* closed; memory kept until the effects are drained */
 	bool is_bootstrap; /* opened to bootstrap: closed when unused */
+	bool close_watch;  /* link_set_watch */
 	struct instant since;
 	struct instant last_used; /* a message passed, keepalives not counted */
 	struct instant close_at;  /* superseded by another link to the same node; never: not */

@@ -68,7 +68,7 @@ void peer_link_refused(struct peer *p, const struct address *remote, int reason)
 /* A link asked for by LINK_OPEN: handshake done. The peer may refuse the certificate (LINK_CLOSE follows). */
 void peer_link_up(struct peer *p, struct now now, link_id link, struct slice certificate);
 
-/* A link failed, timed out or was closed by the other end. */
+/* A link failed or timed out (ERR_*), or the other end closed it in good order (0). */
 void peer_link_down(struct peer *p, struct now now, link_id link, int reason);
 
 /* Bytes of a stream, in order, or one whole datagram's payload. */

@@ -238,10 +238,22 @@ static void chord_link_up(void *ctx, struct now now, const struct node_id *id, b
 	join_progress(c, now);
 }
 
+/* The link is gone, and with it the node for as long as it does not attach anew. */
+static void chord_link_gone(struct chord *c, struct now now, const struct node_id *id)
+{
+	chord_tables_remove(c, id);
+	chord_tables_recompute(c, now);
+	admission_on_link_down(c, now, id);
+	if (c->is_client)
+		client_on_link_down(c, now, id);
+	else
+		join_on_link_down(c, now, id);
+}
+
 static void chord_link_down(void *ctx, struct now now, const struct node_id *id)
 {
 	struct chord *c = ctx;
-	struct chord_node *node = chord_tables_find(c, id);
+	const struct chord_node *node = chord_tables_find(c, id);
 
 	c->now_hint = now.mono;
 	if (node == NULL)
@@ -250,13 +262,17 @@ static void chord_link_down(void *ctx, struct now now, const struct node_id *id)
 		chord_tables_quarantine(c, now, id);
 		partition_soon(c, now);
 	}
-	chord_tables_remove(c, id);
-	chord_tables_recompute(c, now);
-	admission_on_link_down(c, now, id);
-	if (c->is_client)
-		client_on_link_down(c, now, id);
-	else
-		join_on_link_down(c, now, id);
+	chord_link_gone(c, now, id);
+}
+
+/* Whoever closes in good order lives: nothing tells us that it failed. */
+static void chord_link_closed(void *ctx, struct now now, const struct node_id *id)
+{
+	struct chord *c = ctx;
+
+	c->now_hint = now.mono;
+	if (chord_tables_find(c, id) != NULL)
+		chord_link_gone(c, now, id);
 }
 
 static void chord_configure(void *ctx, struct now now)
@@ -304,6 +320,7 @@ static const struct topology_ops CHORD_OPS = {
 	.accepts_answer = chord_accepts_answer,
 	.link_up = chord_link_up,
 	.link_down = chord_link_down,
+	.link_closed = chord_link_closed,
 	.configure = chord_configure,
 	.view = chord_view,
 	.population = chord_population,

@@ -215,6 +215,14 @@ static void chord_tables_log_change(const struct chord *c)
 		 successor, c->predecessor_count, c->successor_count, c->reach);
 }
 
+/* Who is next to us on the ring is watched closely: its loss must be noticed soon. */
+static void chord_tables_watch(const struct chord *c)
+{
+	for (size_t i = 0; i < c->node_count; i++)
+		link_set_watch(c->peer, &c->nodes[i].id,
+			       chord_tables_is_neighbor(c, &c->nodes[i].id));
+}
+
 void chord_tables_recompute(struct chord *c, struct now now)
 {
 	struct node_id old_p[TOPOLOGY_NEIGHBORS_MAX];
@@ -241,6 +249,7 @@ void chord_tables_recompute(struct chord *c, struct now now)
 		fingers_refresh(c, now);
 		return;
 	}
+	chord_tables_watch(c);
 	/* Our own links going down behind us is no news. */
 	if (c->leaving.is_active && !c->is_member)
 		return;
