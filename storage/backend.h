@@ -50,4 +50,9 @@ struct backend backend_memory(void);
  * others or its folder is not private; ERR_STORAGE when damaged (`detail` says what and what to do). */
 int MUST_CHECK backend_sqlite(const char *path, struct backend *out, char *detail, size_t detail_size);
 
+/* The same in a file of a registered SQLite VFS, made when it is not there. Who may read it is not looked at:
+ * for files that are not the operating system's. */
+int MUST_CHECK backend_sqlite_vfs(const char *path, const char *vfs, struct backend *out, char *detail,
+				  size_t detail_size);
+
 #endif

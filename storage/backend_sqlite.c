@@ -343,12 +343,14 @@ static int sqlite_harden(sqlite3 *db)
 		       : ERR_STORAGE;
 }
 
-static int sqlite_open(struct backend_sqlite *b, const char *path, char *detail, size_t detail_size)
+static int sqlite_open(struct backend_sqlite *b, const char *path, const char *vfs, char *detail,
+		       size_t detail_size)
 {
+	/* A real file was made by sqlite_check_file. */
+	int flags = SQLITE_OPEN_READWRITE | (vfs == NULL ? SQLITE_OPEN_NOFOLLOW : SQLITE_OPEN_CREATE);
 	char text[256];
 
-	if (sqlite3_open_v2(path, &b->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, NULL) !=
-		    SQLITE_OK ||
+	if (sqlite3_open_v2(path, &b->db, flags, vfs) != SQLITE_OK ||
 	    sqlite_harden(b->db) != 0) {
 		snprintf(detail, detail_size,
 			 "the database %s cannot be opened: %s; move it away to start without it (replicas at "
@@ -390,22 +392,34 @@ static int sqlite_open(struct backend_sqlite *b, const char *path, char *detail,
 	return 0;
 }
 
-int backend_sqlite(const char *path, struct backend *out, char *detail, size_t detail_size)
+static int sqlite_new(const char *path, const char *vfs, struct backend *out, char *detail,
+		      size_t detail_size)
 {
-	struct backend_sqlite *b;
-	int err;
+	struct backend_sqlite *b = memory_alloc(sizeof(*b));
+	int err = sqlite_open(b, path, vfs, detail, detail_size);
 
-	if (detail_size > 0)
-		detail[0] = '\0';
-	err = sqlite_check_file(path, detail, detail_size);
-	if (err != 0)
-		return err;
-	b = memory_alloc(sizeof(*b));
-	err = sqlite_open(b, path, detail, detail_size);
 	if (err != 0) {
 		sqlite_close(b);
 		return err;
 	}
 	*out = (struct backend){ &sqlite_ops, b };
 	return 0;
+}
+
+int backend_sqlite(const char *path, struct backend *out, char *detail, size_t detail_size)
+{
+	int err;
+
+	if (detail_size > 0)
+		detail[0] = '\0';
+	err = sqlite_check_file(path, detail, detail_size);
+	return err != 0 ? err : sqlite_new(path, NULL, out, detail, detail_size);
+}
+
+int backend_sqlite_vfs(const char *path, const char *vfs, struct backend *out, char *detail,
+		       size_t detail_size)
+{
+	if (detail_size > 0)
+		detail[0] = '\0';
+	return sqlite_new(path, vfs, out, detail, detail_size);
 }
