@@ -65,7 +65,9 @@ static void peer_make(struct node *n, bool first)
 	struct peer_options *options = memory_alloc(sizeof(*options));
 	const struct configuration_document *d = configuration_file_document(n->configuration);
 
-	options->configuration = &d->configuration;
+	n->first_configuration = memory_alloc(sizeof(*n->first_configuration));
+	*n->first_configuration = d->configuration;
+	options->configuration = n->first_configuration;
 	options->configuration_ops = &configuration_file_ops;
 	options->configuration_ctx = n->configuration;
 	options->security = provider_security(n->provider);
@@ -120,6 +122,8 @@ void core_free(struct node *n)
 		chord_free(n->chord);
 	if (n->peer != NULL)
 		peer_free(n->peer);
+	free(n->first_configuration);
+	n->first_configuration = NULL;
 	control_forget_calls(n);
 	n->sip = NULL;
 	n->certificates = NULL;

@@ -83,6 +83,7 @@ struct node {
 
 	/* The core and its leaves; made anew when a bootstrap peer ends its search (bootstrap.c). */
 	struct backend backend;
+	struct configuration *first_configuration; /* what the peer began with, and borrows */
 	struct peer *peer;
 	struct chord *chord;
 	struct storage *storage;

@@ -130,10 +130,10 @@ static int attach_answer_read(struct attachment *a, struct slice body)
 	int err;
 
 	if (a->purpose == LINK_OVERLAY) {
-		err = attach_get(&r, &p->arena, &overlay);
+		err = attach_get(&r, peer_arena(p), &overlay);
 		role = overlay.role;
 	} else {
-		err = app_attach_get(&r, &p->arena, &app);
+		err = app_attach_get(&r, peer_arena(p), &app);
 		role = app.role;
 	}
 	if (err == 0)

@@ -9,7 +9,7 @@
 
 struct slice attach_body(struct peer *p, const char *role, bool send_update)
 {
-	struct writer w = writer_of(arena_alloc(&p->arena, ATTACH_BODY_ROOM), ATTACH_BODY_ROOM);
+	struct writer w = writer_of(arena_alloc(peer_arena(p), ATTACH_BODY_ROOM), ATTACH_BODY_ROOM);
 	struct attach body = { .role = slice_text(role),
 			       .candidates = p->candidates,
 			       .candidate_count = p->candidate_count,
@@ -23,7 +23,7 @@ struct slice attach_body(struct peer *p, const char *role, bool send_update)
 
 struct slice app_attach_body(struct peer *p, const char *role, uint16_t application)
 {
-	struct writer w = writer_of(arena_alloc(&p->arena, ATTACH_BODY_ROOM), ATTACH_BODY_ROOM);
+	struct writer w = writer_of(arena_alloc(peer_arena(p), ATTACH_BODY_ROOM), ATTACH_BODY_ROOM);
 	struct app_attach body = { .application = application,
 				   .role = slice_text(role),
 				   .candidates = p->app_candidates,
@@ -56,7 +56,7 @@ static int attach_glare(struct peer *p, const struct node_id *from, struct attac
 static int attach_request_read(struct peer *p, const struct incoming *request, struct attach *body)
 {
 	struct reader r = reader_of(request->body);
-	int err = attach_get(&r, &p->arena, body);
+	int err = attach_get(&r, peer_arena(p), body);
 
 	if (err == 0)
 		err = reader_finish(&r);
@@ -154,7 +154,7 @@ static int app_attach_request_read(struct peer *p, const struct incoming *reques
 				   struct app_attach *body)
 {
 	struct reader r = reader_of(request->body);
-	int err = app_attach_get(&r, &p->arena, body);
+	int err = app_attach_get(&r, peer_arena(p), body);
 
 	if (err == 0)
 		err = reader_finish(&r);

@@ -129,7 +129,7 @@ static bool bootstrap_is_linked(const struct peer *p, const struct address *addr
 static void bootstrap_fill(struct peer *p)
 {
 	struct bootstrap *b = p->bootstrap;
-	const struct configuration *c = &p->configuration;
+	const struct configuration *c = p->configuration;
 	size_t from;
 
 	b->entry_count = b->entry_next = 0;

@@ -52,13 +52,13 @@ static int config_update_request(struct peer *p, struct now now, struct slice bo
 	struct destination *path = &alone;
 	struct destination_list via;
 	struct request request = { .method = METHOD_CONFIG_UPDATE, .body = body, .link = link };
-	int err = destination_list_get(via_list, &p->arena, &via);
+	int err = destination_list_get(via_list, peer_arena(p), &via);
 
 	if (err != 0)
 		return err;
 	request.destination_count = via.count > 0 ? via.count : 1;
 	if (via.count > 0)
-		path = arena_array(&p->arena, via.count, sizeof(*path));
+		path = arena_array(peer_arena(p), via.count, sizeof(*path));
 	if (path == NULL)
 		return ERR_LIMIT;
 	for (size_t i = 0; i < via.count; i++)
@@ -82,7 +82,7 @@ void config_update_send(struct peer *p, struct now now, const struct node_id *no
 	if (req.config_data.len == 0 || !config_update_note(p, now, node))
 		return;
 	room = req.config_data.len + CONFIG_UPDATE_HEADER;
-	w = writer_of(arena_alloc(&p->arena, room), room);
+	w = writer_of(arena_alloc(peer_arena(p), room), room);
 	if (w.data == NULL)
 		return;
 	config_update_req_put(&w, &req);
@@ -90,15 +90,15 @@ void config_update_send(struct peer *p, struct now now, const struct node_id *no
 	if (err == 0)
 		err = config_update_request(p, now, writer_slice(&w), node, link, via_list);
 	log_info(p->log, "config_update.sent", "node=%s sequence=%u result=%s",
-		 node_id_text(node, text), p->configuration.sequence, error_name(err));
+		 node_id_text(node, text), p->configuration->sequence, error_name(err));
 }
 
 int config_update_compare(struct peer *p, struct now now, const struct node_id *node, link_id link,
 			  struct slice via_list, uint16_t sequence)
 {
-	if (sequence == p->configuration.sequence || sequence == CONFIG_UPDATE_SEQUENCE)
+	if (sequence == p->configuration->sequence || sequence == CONFIG_UPDATE_SEQUENCE)
 		return 0;
-	if (configuration_sequence_newer(sequence, p->configuration.sequence))
+	if (configuration_sequence_newer(sequence, p->configuration->sequence))
 		return ERR_CONFIG_TOO_NEW;
 	config_update_send(p, now, node, link, via_list);
 	return ERR_CONFIG_TOO_OLD;
@@ -106,8 +106,12 @@ int config_update_compare(struct peer *p, struct now now, const struct node_id *
 
 void peer_configure(struct peer *p, struct now now, const struct configuration *configuration)
 {
-	p->configuration = *configuration;
-	log_info(p->log, "configuration.changed", "sequence=%u", p->configuration.sequence);
+	/* Written over when it is there: whoever holds the pointer sees the new one. */
+	if (p->configuration_own == NULL)
+		p->configuration_own = memory_alloc(sizeof(*p->configuration_own));
+	*p->configuration_own = *configuration;
+	p->configuration = p->configuration_own;
+	log_info(p->log, "configuration.changed", "sequence=%u", p->configuration->sequence);
 	peer_queue_effect(p, &(struct effect){ .type = EFFECT_CONFIGURATION });
 	p->topology.ops->configure(p->topology.ctx, now);
 	link_close_bad(p, now);
@@ -160,7 +164,7 @@ static void config_update_requested(void *ctx, struct now now, const struct inco
 	struct reader r = reader_of(request->body);
 	struct config_update_req req;
 	char text[NODE_ID_TEXT_SIZE];
-	int err = config_update_req_get(&r, &p->arena, &req);
+	int err = config_update_req_get(&r, peer_arena(p), &req);
 
 	if (err == 0)
 		err = reader_finish(&r);

@@ -51,9 +51,9 @@ struct forwarding_header forwarding_header_own(const struct peer *p, uint64_t tr
 	return (struct forwarding_header){
 		.relo_token = RELO_TOKEN,
 		.overlay = p->overlay_hash,
-		.configuration_sequence = p->configuration.sequence,
+		.configuration_sequence = p->configuration->sequence,
 		.version = RELOAD_VERSION,
-		.ttl = p->configuration.initial_ttl,
+		.ttl = p->configuration->initial_ttl,
 		.fragment = FRAGMENT_WHOLE,
 		.transaction_id = transaction_id,
 	};
@@ -65,12 +65,12 @@ uint8_t forwarding_first_ttl(const struct peer *p)
 	size_t hops = FORWARDING_TTL_SPARE;
 
 	if (population == 0)
-		return p->configuration.initial_ttl;
+		return p->configuration->initial_ttl;
 	for (; population > 1; population -= population / 2)
 		hops++;
 	if (hops < FORWARDING_TTL_MIN)
 		hops = FORWARDING_TTL_MIN;
-	return hops < p->configuration.initial_ttl ? (uint8_t)hops : p->configuration.initial_ttl;
+	return hops < p->configuration->initial_ttl ? (uint8_t)hops : p->configuration->initial_ttl;
 }
 
 int forwarding_return_path(struct peer *p, const struct node_id *previous_hop,
@@ -81,11 +81,11 @@ int forwarding_return_path(struct peer *p, const struct node_id *previous_hop,
 	struct destination_list via;
 	uint8_t *bytes;
 	struct writer w;
-	int err = destination_list_get(via_list, &p->arena, &via);
+	int err = destination_list_get(via_list, peer_arena(p), &via);
 
 	if (err != 0)
 		return err;
-	bytes = arena_alloc(&p->arena, room);
+	bytes = arena_alloc(peer_arena(p), room);
 	w = writer_of(bytes, bytes == NULL ? 0 : room);
 	destination_put(&w, &first);
 	for (size_t i = via.count; i > 0; i--) {
@@ -199,7 +199,7 @@ static int forwarding_append_via(struct peer *p, struct passage *m)
 	if ((m->code != 0 && !message_code_is_request(m->code)) ||
 	    forwarding_cut_loop(p, &m->h.via_list))
 		return 0;
-	bytes = arena_alloc(&p->arena, room);
+	bytes = arena_alloc(peer_arena(p), room);
 	w = writer_of(bytes, bytes == NULL ? 0 : room);
 	writer_bytes(&w, m->h.via_list);
 	destination_put(&w, &hop);
@@ -349,7 +349,7 @@ static int forwarding_check_destinations(struct peer *p, struct slice bytes)
 		return ERR_INVALID_MESSAGE;
 	if (rest.len == 0)
 		return 0;
-	err = destination_list_get(bytes, &p->arena, &list);
+	err = destination_list_get(bytes, peer_arena(p), &list);
 	if (err == ERR_LIMIT)
 		return err;
 	return err != 0 || destination_list_has_duplicates(&list) ? ERR_INVALID_MESSAGE : 0;
@@ -406,9 +406,9 @@ static void forwarding_handle(struct peer *p, struct now now, struct passage *m,
  * send as before: without them passing, it would not spread. */
 static uint8_t forwarding_ttl_max(const struct peer *p, const struct forwarding_header *h)
 {
-	uint8_t own = p->configuration.initial_ttl;
+	uint8_t own = p->configuration->initial_ttl;
 
-	if (h->configuration_sequence == p->configuration.sequence || own >= FORWARDING_TTL_USUAL)
+	if (h->configuration_sequence == p->configuration->sequence || own >= FORWARDING_TTL_USUAL)
 		return own;
 	return FORWARDING_TTL_USUAL;
 }

@@ -149,7 +149,7 @@ static bool fragment_room(struct peer *p, struct fragment_message *m, size_t nee
 {
 	if (need <= m->room)
 		return true;
-	if (need > p->configuration.max_message_size ||
+	if (need > p->configuration->max_message_size ||
 	    fragment_link_bytes(p->fragments, m->key[0]) + need - m->room > FRAGMENT_LINK_BYTES_MAX)
 		return false;
 	m->body = memory_resize(m->body, need);
@@ -203,7 +203,7 @@ static int fragment_whole(struct peer *p, const struct forwarding_header *h,
 {
 	struct forwarding_header header = *h;
 	size_t len = forwarding_header_size(h) + m->total;
-	uint8_t *bytes = arena_alloc(&p->arena, len);
+	uint8_t *bytes = arena_alloc(peer_arena(p), len);
 	struct writer w = writer_of(bytes, bytes == NULL ? 0 : len);
 
 	header.fragment = FRAGMENT_WHOLE;

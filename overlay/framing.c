@@ -77,7 +77,7 @@ struct framing_acks {
 
 static void framing_acks_flush(struct peer *p, struct link *l, struct framing_acks *acks)
 {
-	struct slice copy = arena_copy(&p->arena, writer_slice(&acks->w));
+	struct slice copy = arena_copy(peer_arena(p), writer_slice(&acks->w));
 
 	acks->w = writer_of(acks->bytes, sizeof(acks->bytes));
 	if (copy.len == 0 || copy.data == NULL || l->is_gone)
@@ -165,7 +165,7 @@ static bool framing_oversized(struct peer *p, struct now now, struct link *l, st
 
 	reader_bytes(&r, FRAME_DATA_HEADER);
 	forwarding_header_get(&r, &h);
-	if (r.err != 0 && bytes.len < p->configuration.max_message_size)
+	if (r.err != 0 && bytes.len < p->configuration->max_message_size)
 		return false;
 	if (r.err == 0)
 		forwarding_refuse(p, now, l, &h, r, ERR_MESSAGE_TOO_LARGE);
@@ -209,7 +209,7 @@ static size_t framing_cut(struct peer *p, struct now now, struct link *l, struct
 {
 	struct frame frame;
 	size_t taken = 0;
-	int got = frame_cut(stream, p->configuration.max_message_size, &frame, &taken);
+	int got = frame_cut(stream, p->configuration->max_message_size, &frame, &taken);
 
 	if (got == ERR_MESSAGE_TOO_LARGE) {
 		l->framing.is_oversized = true;
@@ -232,7 +232,7 @@ static size_t framing_complete(struct peer *p, struct now now, struct link *l, s
 	size_t used = 0;
 
 	while (used < bytes.len && f->partial_len > 0 && !l->is_gone) {
-		size_t missing = framing_missing(f, p->configuration.max_message_size);
+		size_t missing = framing_missing(f, p->configuration->max_message_size);
 		size_t take = missing < bytes.len - used ? missing : bytes.len - used;
 		struct slice whole;
 
@@ -245,7 +245,7 @@ static size_t framing_complete(struct peer *p, struct now now, struct link *l, s
 		if (take < missing)
 			break;
 		/* The message may be passed on from these bytes, which must outlive the buffer. */
-		whole = arena_copy(&p->arena, slice_of(f->partial, f->partial_len));
+		whole = arena_copy(peer_arena(p), slice_of(f->partial, f->partial_len));
 		if (whole.data == NULL) {
 			p->counters.dropped_limit++;
 			f->partial_len = 0;
@@ -287,7 +287,7 @@ static void framing_datagram(struct peer *p, struct now now, struct link *l, str
 	acks.w = writer_of(acks.bytes, sizeof(acks.bytes));
 	frame_get(&r, &frame);
 	err = reader_finish(&r);
-	if (err == 0 && frame.message.len > p->configuration.max_message_size)
+	if (err == 0 && frame.message.len > p->configuration->max_message_size)
 		err = ERR_MESSAGE_TOO_LARGE;
 	if (err != 0) {
 		/* Anything can come in a datagram: no reason to lose the link. */
@@ -324,7 +324,7 @@ static int framing_send_stream(struct peer *p, struct now now, struct link *l,
 	struct framing *f = &l->framing;
 	size_t header_len = h == NULL ? 0 : forwarding_header_size(h);
 	size_t head_len = FRAME_DATA_HEADER + header_len;
-	uint8_t *head = arena_alloc(&p->arena, head_len);
+	uint8_t *head = arena_alloc(peer_arena(p), head_len);
 	struct writer w = writer_of(head, head == NULL ? 0 : head_len);
 
 	frame_data_header_put(&w, f->next_sequence, header_len + tail.len);
@@ -355,7 +355,7 @@ int framing_send(struct peer *p, struct now now, struct link *l, struct forwardi
 	size_t len = forwarding_header_size(h) + tail.len;
 	int err;
 
-	if (len > p->configuration.max_message_size)
+	if (len > p->configuration->max_message_size)
 		return ERR_MESSAGE_TOO_LARGE;
 	h->length = (uint32_t)len;
 	if (l->framing.reliability == NULL)

@@ -323,8 +323,8 @@ static int link_identify(struct peer *p, struct now now, struct slice certificat
 	/* A bootstrap address may be our own. */
 	if (err == 0 && identity_has_node_id(out, &p->node_id))
 		err = ERR_DUPLICATE;
-	for (size_t i = 0; err == 0 && i < p->configuration.bad_node_count; i++)
-		if (identity_has_node_id(out, &p->configuration.bad_nodes[i]))
+	for (size_t i = 0; err == 0 && i < p->configuration->bad_node_count; i++)
+		if (identity_has_node_id(out, &p->configuration->bad_nodes[i]))
 			err = ERR_BAD_NODE;
 	return err;
 }
@@ -495,7 +495,7 @@ static struct instant link_client_until(const struct link *l)
 {
 	const struct peer *p = l->peer;
 
-	if (p->configuration.clients_permitted || p->client || !l->is_client ||
+	if (p->configuration->clients_permitted || p->client || !l->is_client ||
 	    (l->outgoing && l->state != LINK_ATTACHED))
 		return INSTANT_NEVER;
 	return instant_add(l->since, duration_s(LINK_CLIENT_TIMEOUT_S));
@@ -548,9 +548,9 @@ void link_close_bad(struct peer *p, struct now now)
 	while ((l = link_table_next(p, &cursor)) != NULL) {
 		bool is_bad = false;
 
-		for (size_t i = 0; i < p->configuration.bad_node_count; i++)
+		for (size_t i = 0; i < p->configuration->bad_node_count; i++)
 			is_bad |=
-				identity_has_node_id(&l->identity, &p->configuration.bad_nodes[i]);
+				identity_has_node_id(&l->identity, &p->configuration->bad_nodes[i]);
 		if (!is_bad)
 			continue;
 		peer_link_refused(p, &l->address, ERR_BAD_NODE);

@@ -21,7 +21,6 @@
 #define PEER_DATAGRAM_MTU 1200 /* bytes of payload that pass nearly everywhere */
 #define PEER_DATAGRAM_MTU_MIN 512
 #define PEER_LEAVE_TIMEOUT_S 5
-#define PEER_EFFECTS_ROOM 16
 
 /* ---- Ports that nobody has set yet: a node that knows nobody and stores nothing. ---- */
 
@@ -153,12 +152,28 @@ static const struct storage_ops NULL_STORAGE = {
 	.statistics = null_statistics,
 };
 
+/* ---- The memory of a turn ---- */
+
+static struct turn *peer_turn(struct peer *p)
+{
+	if (p->turn == NULL)
+		p->turn = workspace_take(p->workspace);
+	return p->turn;
+}
+
+static void peer_rest(struct peer *p)
+{
+	if (p->turn != NULL)
+		workspace_give(p->workspace, p->turn);
+	p->turn = NULL;
+}
+
 /* ---- Making and freeing ---- */
 
 /* The low 32 bits of SHA-1 of the overlay's name (6.3.2). */
 static uint32_t peer_overlay_hash(const struct peer *p)
 {
-	struct slice name = slice_text(p->configuration.overlay_name);
+	struct slice name = slice_text(p->configuration->overlay_name);
 	uint8_t digest[20];
 	struct reader r;
 
@@ -170,7 +185,9 @@ static uint32_t peer_overlay_hash(const struct peer *p)
 
 static void peer_take_options(struct peer *p, const struct peer_options *o)
 {
-	p->configuration = *o->configuration;
+	p->configuration = o->configuration;
+	p->owns_workspace = o->workspace == NULL;
+	p->workspace = p->owns_workspace ? workspace_new() : o->workspace;
 	p->configuration_ops = o->configuration_ops;
 	p->configuration_ctx = o->configuration_ctx;
 	p->security = o->security;
@@ -195,7 +212,6 @@ struct peer *peer_new(const struct peer_options *options)
 	peer_take_options(p, options);
 	prng_seed(&p->prng, options->seed);
 	timer_heap_init(&p->timers);
-	arena_init(&p->arena, PEER_ARENA_BYTES);
 	p->node_id = p->security.ops->own_identity(p->security.ctx)->node_id;
 	p->overlay_hash = peer_overlay_hash(p);
 	p->topology.ops = &NULL_TOPOLOGY;
@@ -227,8 +243,10 @@ void peer_free(struct peer *p)
 	fragment_table_free(p);
 	link_table_free(p);
 	timer_heap_free(&p->timers);
-	arena_free(&p->arena);
-	free(p->effects.items);
+	peer_rest(p);
+	if (p->owns_workspace)
+		workspace_free(p->workspace);
+	free(p->configuration_own);
 	free(p);
 }
 
@@ -246,10 +264,10 @@ void peer_set_storage(struct peer *p, const struct storage_ops *ops, void *ctx)
 
 void peer_queue_effect(struct peer *p, const struct effect *e)
 {
-	struct effect_queue *q = &p->effects;
+	struct effect_queue *q = &peer_turn(p)->effects;
 
 	if (q->count == q->room) {
-		q->room = q->room == 0 ? PEER_EFFECTS_ROOM : 2 * q->room;
+		q->room *= 2;
 		q->items = memory_resize(q->items, q->room * sizeof(*q->items));
 	}
 	q->items[q->count++] = *e;
@@ -257,15 +275,15 @@ void peer_queue_effect(struct peer *p, const struct effect *e)
 
 const struct effect *peer_next_effect(struct peer *p)
 {
-	struct effect_queue *q = &p->effects;
+	struct effect_queue *q;
 
-	if (q->first == q->count) {
+	if (p->turn == NULL || p->turn->effects.first == p->turn->effects.count) {
 		/* Nothing refers to this turn's memory any more. */
-		q->first = q->count = 0;
-		arena_reset(&p->arena);
+		peer_rest(p);
 		link_table_sweep(p);
 		return NULL;
 	}
+	q = &p->turn->effects;
 	/* A copy, as the queue may grow while the caller acts on it. */
 	q->current = q->items[q->first++];
 	return &q->current;
@@ -373,7 +391,7 @@ enum peer_state peer_state(const struct peer *p)
 
 const struct configuration *peer_configuration(const struct peer *p)
 {
-	return &p->configuration;
+	return p->configuration;
 }
 
 const struct security *peer_security(const struct peer *p)
@@ -438,5 +456,5 @@ struct resource_call **peer_resource_calls(struct peer *p)
 
 struct arena *peer_arena(struct peer *p)
 {
-	return &p->arena;
+	return &peer_turn(p)->arena;
 }

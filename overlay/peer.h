@@ -21,9 +21,12 @@
 
 struct peer;
 struct resource_call;
+struct workspace;
 
 struct peer_options {
-	const struct configuration *configuration; /* copied */
+	/* Borrowed for the peer's life: peers of one process share it. A newer one that comes by ConfigUpdate or
+	 * peer_configure is copied, and is the peer's own. */
+	const struct configuration *configuration;
 	const struct configuration_ops *configuration_ops; /* may be NULL: ConfigUpdate is refused */
 	void *configuration_ctx;
 	struct security security;
@@ -37,6 +40,7 @@ struct peer_options {
 	/* The same for application links; the driver listens there apart from overlay links. */
 	struct ice_candidate app_candidates[CANDIDATES_MAX];
 	size_t app_candidate_count;
+	struct workspace *workspace; /* workspace.h; borrowed for the peer's life; NULL: one of its own */
 	size_t links_max;         /* connections at most; 0: the default of 256 */
 	size_t datagram_mtu;      /* bytes of one datagram's payload; 0: the default of 1,200 */
 };

@@ -4,23 +4,12 @@
 #ifndef OVERLAY_PEER_STATE_H
 #define OVERLAY_PEER_STATE_H
 
-#include "overlay/base/arena.h"
 #include "overlay/peer.h"
-
-/* Bytes of working memory for one input: a full read of small messages, each decoded. */
-#define PEER_ARENA_BYTES (16u << 20)
-
-/* Effects not yet drained, in order. */
-struct effect_queue {
-	struct effect *items; /* owned */
-	size_t first;         /* next to hand out */
-	size_t count;         /* end of those queued */
-	size_t room;
-	struct effect current; /* handed out last */
-};
+#include "overlay/workspace.h"
 
 struct peer {
-	struct configuration configuration;
+	const struct configuration *configuration; /* the options' one, or configuration_own */
+	struct configuration *configuration_own;   /* owned: a newer one came; NULL: none did */
 	const struct configuration_ops *configuration_ops;
 	void *configuration_ctx;
 	struct security security;
@@ -28,10 +17,11 @@ struct peer {
 	struct prng prng;
 	struct timer_heap timers;
 	struct counters counters;
-	struct arena arena;
 	struct topology topology;
 	struct storage_port storage;
-	struct effect_queue effects;
+	struct workspace *workspace;
+	bool owns_workspace;
+	struct turn *turn; /* from the workspace; NULL: this peer is at rest */
 
 	struct node_id node_id;
 	uint32_t overlay_hash; /* of the overlay's name, as every forwarding header carries it */

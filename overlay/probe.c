@@ -26,7 +26,7 @@ static void probe_pinged(void *ctx, struct now now, const struct incoming *reque
 	struct writer w = writer_of(buffer, sizeof(buffer));
 	struct ping_ans ans = { .time = now.wall.ms };
 	struct ping_req req;
-	int err = ping_req_get(&r, &p->arena, &req);
+	int err = ping_req_get(&r, peer_arena(p), &req);
 
 	if (err == 0)
 		err = reader_finish(&r);
@@ -68,12 +68,12 @@ static void probe_probed(void *ctx, struct now now, const struct incoming *reque
 	struct writer w = writer_of(buffer, sizeof(buffer));
 	struct probe_ans ans = { 0 };
 	struct probe_req req;
-	int err = probe_req_get(&r, &p->arena, &req);
+	int err = probe_req_get(&r, peer_arena(p), &req);
 
 	if (err == 0)
 		err = reader_finish(&r);
 	if (err == 0) {
-		ans.items = arena_array(&p->arena, req.requested_info.len + 1, sizeof(*ans.items));
+		ans.items = arena_array(peer_arena(p), req.requested_info.len + 1, sizeof(*ans.items));
 		err = ans.items == NULL ? ERR_LIMIT : 0;
 	}
 	if (err != 0) {

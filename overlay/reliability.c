@@ -97,7 +97,7 @@ static void reliability_transmit(struct peer *p, struct now now, struct link *l,
 	struct reliability *r = l->framing.reliability;
 	struct entry *e = reliability_entry(r, ordinal);
 	uint32_t sequence = l->framing.next_sequence++;
-	uint8_t *head = arena_alloc(&p->arena, FRAME_DATA_HEADER);
+	uint8_t *head = arena_alloc(peer_arena(p), FRAME_DATA_HEADER);
 	struct writer w = writer_of(head, head == NULL ? 0 : FRAME_DATA_HEADER);
 
 	e->state = ENTRY_IN_FLIGHT;

@@ -49,7 +49,7 @@ void transport_new(struct peer *p)
 
 struct duration transport_lifetime(const struct peer *p)
 {
-	return duration_ms((uint64_t)p->configuration.overlay_reliability_timer_ms *
+	return duration_ms((uint64_t)p->configuration->overlay_reliability_timer_ms *
 			   TRANSPORT_TRANSMISSIONS);
 }
 
@@ -127,7 +127,7 @@ static void outstanding_arm(struct outstanding *o, struct now now)
 {
 	timer_arm(&o->peer->timers, &o->timer,
 		  instant_add(now.mono,
-			      duration_ms(o->peer->configuration.overlay_reliability_timer_ms)),
+			      duration_ms(o->peer->configuration->overlay_reliability_timer_ms)),
 		  outstanding_due, o);
 }
 
@@ -164,8 +164,8 @@ static int outstanding_transmit(struct outstanding *o, struct now now, struct sl
 		h.ttl = forwarding_first_ttl(p);
 	h.destination_list = destinations;
 	/* The bytes may go before the effects are drained: when the answer is in the same read. */
-	tail = arena_copy(&p->arena, tail);
-	h.destination_list = arena_copy(&p->arena, destinations);
+	tail = arena_copy(peer_arena(p), tail);
+	h.destination_list = arena_copy(peer_arena(p), destinations);
 	if (tail.data == NULL || h.destination_list.data == NULL)
 		return ERR_LIMIT;
 	o->used = hop->id;
@@ -253,7 +253,7 @@ static struct outstanding *outstanding_new(struct peer *p, struct now now,
 	memcpy(o->bytes, destinations.data, destinations.len);
 	if (tail.len > 0)
 		memcpy(o->bytes + destinations.len, tail.data, tail.len);
-	if (destination_list_get(slice_of(o->bytes, o->destinations_len), &p->arena, &list) == 0)
+	if (destination_list_get(slice_of(o->bytes, o->destinations_len), peer_arena(p), &list) == 0)
 		o->target = list.items[list.count - 1];
 	return o;
 }
@@ -311,7 +311,7 @@ static int transport_start_remote(struct peer *p, struct now now, const struct r
 	if (err != 0)
 		return err;
 	if (FORWARDING_HEADER_FIXED + destinations.len + tail.len + TRANSPORT_VIA_ROOM >
-	    p->configuration.max_message_size)
+	    p->configuration->max_message_size)
 		return ERR_MESSAGE_TOO_LARGE;
 	o = outstanding_new(p, now, request, destinations, tail);
 	transport_start(p, now, o, id);
@@ -330,7 +330,7 @@ int transport_request(struct peer *p, struct now now, const struct request *requ
 		      uint64_t *transaction_id)
 {
 	size_t room = request->destination_count * DESTINATION_WIRE_MAX;
-	struct writer w = writer_of(arena_alloc(&p->arena, room), room);
+	struct writer w = writer_of(arena_alloc(peer_arena(p), room), room);
 	enum forwarding_way way = FORWARDING_LINK;
 	struct slice destinations, shortened;
 	struct link *hop = NULL;

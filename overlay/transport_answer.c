@@ -200,7 +200,7 @@ static int inbound_send(struct peer *p, struct now now, struct inbound *in, stru
 
 	if (err != 0)
 		return err;
-	h.options = arena_copy(&p->arena, slice_of(in->path + in->via_len, in->options_len));
+	h.options = arena_copy(peer_arena(p), slice_of(in->path + in->via_len, in->options_len));
 	l = inbound_return_link(p, in->link, &in->previous_hop, &h.destination_list);
 	if (l == NULL)
 		return ERR_NO_ROUTE;
@@ -228,7 +228,7 @@ static int inbound_answer(struct peer *p, struct now now, struct inbound *in, ui
 	if (err != 0)
 		return err;
 	size = inbound_answer_size(in, tail.len);
-	if (size > p->configuration.max_message_size ||
+	if (size > p->configuration->max_message_size ||
 	    (in->max_response_length != 0 && size > in->max_response_length))
 		return ERR_RESPONSE_TOO_LARGE;
 	err = inbound_send(p, now, in, tail);
@@ -349,7 +349,7 @@ static void inbound_dispatch(struct peer *p, struct now now, const struct incomi
 static int inbound_response_options(struct peer *p, struct slice options, struct slice *out)
 {
 	struct reader r = reader_of(options);
-	struct writer w = writer_of(arena_alloc(&p->arena, options.len), options.len);
+	struct writer w = writer_of(arena_alloc(peer_arena(p), options.len), options.len);
 
 	if (w.data == NULL)
 		return ERR_LIMIT;
@@ -405,7 +405,7 @@ static void inbound_repeated(struct peer *p, struct now now, struct inbound *in,
 	if (in->answer == NULL)
 		return; /* it is being worked on */
 	p->counters.duplicates++;
-	tail = arena_copy(&p->arena, slice_of(in->answer, in->answer_len));
+	tail = arena_copy(peer_arena(p), slice_of(in->answer, in->answer_len));
 	err = tail.data == NULL ? ERR_LIMIT : inbound_send(p, now, in, tail);
 	if (err != 0)
 		counter_error(&p->counters, err);
@@ -507,7 +507,7 @@ void transport_receive(struct peer *p, struct now now, struct link *l,
 		       const struct destination *destination, struct slice message)
 {
 	struct message m;
-	int err = message_get(message, &p->arena, &m);
+	int err = message_get(message, peer_arena(p), &m);
 
 	if (err != 0) {
 		p->counters.dropped_malformed++;

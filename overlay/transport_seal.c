@@ -25,7 +25,7 @@ static struct slice seal_prefix(uint8_t bytes[SEAL_PREFIX], uint32_t overlay,
 static int seal_certificates(struct peer *p, const struct slice *more, size_t count,
 			     struct certificate_list *out, size_t *bytes)
 {
-	out->items = arena_array(&p->arena, count + 1, sizeof(*out->items));
+	out->items = arena_array(peer_arena(p), count + 1, sizeof(*out->items));
 	if (out->items == NULL)
 		return ERR_LIMIT;
 	out->items[0] = p->security.ops->own_certificate(p->security.ctx);
@@ -60,13 +60,13 @@ int transport_seal(struct peer *p, uint64_t transaction_id, uint16_t code, struc
 	if (err != 0)
 		return err;
 	room = SEAL_CONTENTS_ROOM + body.len + bytes + SEAL_SIGNATURE_ROOM;
-	w = writer_of(arena_alloc(&p->arena, room), room);
+	w = writer_of(arena_alloc(peer_arena(p), room), room);
 	if (w.data == NULL)
 		return ERR_LIMIT;
 	message_contents_put(&w, &contents);
 	parts[0] = seal_prefix(prefix, p->overlay_hash, transaction_id);
 	parts[1] = writer_slice(&w);
-	err = p->security.ops->sign(p->security.ctx, parts, 2, &p->arena, &security.signature);
+	err = p->security.ops->sign(p->security.ctx, parts, 2, peer_arena(p), &security.signature);
 	if (err != 0)
 		return err;
 	security_block_put(&w, &security);
@@ -91,7 +91,7 @@ struct slice transport_error_body(struct peer *p, int err, struct slice info)
 	struct error_response e = { .code = error_reload_code(err),
 				    .info = info.len > 0 ? info : slice_text(error_text(err)) };
 	size_t room = e.info.len + 4;
-	uint8_t *bytes = e.code == 0 ? NULL : arena_alloc(&p->arena, room);
+	uint8_t *bytes = e.code == 0 ? NULL : arena_alloc(peer_arena(p), room);
 	struct writer w = writer_of(bytes, bytes == NULL ? 0 : room);
 
 	if (bytes == NULL)

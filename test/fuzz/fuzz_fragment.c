@@ -17,10 +17,9 @@ struct shadow {
 	bool is_there[BODY_MAX];
 };
 
-static struct peer *fuzz_peer(struct fake_security *security)
+static struct peer *fuzz_peer(struct fake_security *security, struct configuration *c)
 {
 	struct peer_options *o = memory_alloc(sizeof(*o));
-	struct configuration *c = memory_alloc(sizeof(*c));
 	struct peer *p;
 
 	configuration_init(c);
@@ -28,7 +27,6 @@ static struct peer *fuzz_peer(struct fake_security *security)
 	o->security = fake_security_port(security);
 	p = peer_new(o);
 	free(o);
-	free(c);
 	return p;
 }
 
@@ -59,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t len = fake_certificate_put(certificate, &id, 1, "user@example.org",
 					  (struct walltime){ 0 }, (struct walltime){ UINT64_MAX });
 	struct fake_security *security = fake_security_new(1, slice_of(certificate, len));
-	struct peer *p = fuzz_peer(security);
+	struct configuration *c = memory_alloc(sizeof(*c));
+	struct peer *p = fuzz_peer(security, c);
 	struct shadow *s = memory_alloc(sizeof(*s));
 	struct now now = { { 1000000 }, { 1 } };
 
@@ -81,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			;
 	}
 	peer_free(p);
+	free(c);
 	fake_security_free(security);
 	free(s);
 	return 0;

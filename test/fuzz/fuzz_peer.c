@@ -29,6 +29,7 @@ struct fuzz_node {
 };
 
 struct fuzz {
+	struct configuration configuration; /* the peer borrows it */
 	struct peer *peer;
 	struct chord *chord;
 	struct fake_security *security;
@@ -98,7 +99,7 @@ static void fuzz_accept(struct fuzz *f, struct fuzz_node *n)
 static void fuzz_begin(struct fuzz *f, bool is_datagram)
 {
 	struct peer_options *o = memory_alloc(sizeof(*o));
-	struct configuration *c = memory_alloc(sizeof(*c));
+	struct configuration *c = &f->configuration;
 	struct node_id self = { { 0x80 } };
 	uint8_t certificate[FAKE_CERTIFICATE_MAX];
 	size_t len = fuzz_certificate(certificate, &self, 1);
@@ -132,7 +133,6 @@ static void fuzz_begin(struct fuzz *f, bool is_datagram)
 		fuzz_accept(f, n);
 	}
 	free(o);
-	free(c);
 }
 
 static void fuzz_end(struct fuzz *f)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "overlay/base/invariant.h"
+#include "overlay/workspace.h"
 #include "tools/sim/net_internal.h"
 
 #define NET_CERTIFICATE_LIFE_MS (400ull * 24 * 3600 * 1000)
@@ -141,6 +142,7 @@ struct net *net_new(const struct net_options *options)
 		n->options.bootstrap_count = 3;
 	prng_seed(&n->prng, options->seed);
 	n->links = map_new(options->seed);
+	n->workspace = workspace_new();
 	n->now_us = 1000000;
 	n->trace_hash = 0xcbf29ce484222325ull;
 	return n;
@@ -180,6 +182,9 @@ void net_free(struct net *n)
 		free(e.bytes);
 	}
 	map_free(n->links);
+	workspace_free(n->workspace);
+	for (size_t i = 0; i <= BOOTSTRAP_NODES_MAX; i++)
+		free(n->configurations[i]);
 	free(n->heap);
 	free(n->nodes);
 	free(n);
@@ -237,8 +242,19 @@ void net_add_peers(struct net *n, size_t count)
 	}
 }
 
-static void net_configuration(const struct net *n, struct configuration *c)
+/* The configuration as it is for a peer that starts now. */
+static const struct configuration *net_configuration(struct net *n)
 {
+	size_t bootstrap_nodes = n->node_count;
+	struct configuration *c;
+
+	if (bootstrap_nodes > n->options.bootstrap_count)
+		bootstrap_nodes = n->options.bootstrap_count;
+	if (bootstrap_nodes > BOOTSTRAP_NODES_MAX)
+		bootstrap_nodes = BOOTSTRAP_NODES_MAX;
+	if (n->configurations[bootstrap_nodes] != NULL)
+		return n->configurations[bootstrap_nodes];
+	c = n->configurations[bootstrap_nodes] = memory_alloc(sizeof(*c));
 	if (n->options.configuration != NULL)
 		*c = *n->options.configuration;
 	else
@@ -246,22 +262,24 @@ static void net_configuration(const struct net *n, struct configuration *c)
 	if (c->overlay_name[0] == 0)
 		snprintf(c->overlay_name, sizeof(c->overlay_name), "overlay.example.org");
 	c->bootstrap_node_count = 0;
-	for (size_t i = 0; i < n->node_count && i < n->options.bootstrap_count &&
-	     i < BOOTSTRAP_NODES_MAX; i++)
-		c->bootstrap_nodes[c->bootstrap_node_count++] = n->nodes[i]->address;
+	while (c->bootstrap_node_count < bootstrap_nodes) {
+		c->bootstrap_nodes[c->bootstrap_node_count] =
+			n->nodes[c->bootstrap_node_count]->address;
+		c->bootstrap_node_count++;
+	}
+	return c;
 }
 
 void net_start(struct net *n, size_t index)
 {
 	struct net_node *node = n->nodes[index];
-	struct configuration *c = memory_alloc(sizeof(*c));
 	struct peer_options *o = memory_alloc(sizeof(*o));
 
 	invariant(node->peer == NULL);
-	net_configuration(n, c);
 	node->security = fake_security_new(n->options.seed * 1000003 + index * 17 + node->incarnation,
 					   slice_of(node->certificate, node->certificate_len));
-	o->configuration = c;
+	o->configuration = net_configuration(n);
+	o->workspace = n->workspace;
 	o->security = fake_security_port(node->security);
 	o->log = &node->log;
 	o->seed = n->options.seed * 7919 + index + ((uint64_t)node->incarnation << 40);
@@ -286,7 +304,6 @@ void net_start(struct net *n, size_t index)
 	peer_start(node->peer, net_now(n), NULL, 0, n->options.link_type);
 	net_drain(n, node);
 	free(o);
-	free(c);
 }
 
 void net_start_all(struct net *n)

@@ -78,6 +78,9 @@ struct net {
 	size_t node_count;
 	struct net_wire **wires; /* NULL: over */
 	size_t wire_count;
+	/* What the peers borrow, by the number of bootstrap nodes in it; NULL: not needed yet. */
+	struct configuration *configurations[BOOTSTRAP_NODES_MAX + 1];
+	struct workspace *workspace;         /* which they share */
 	struct map *links; /* (node, link) -> wire index and end, as struct net_end */
 	struct net_event *heap;
 	size_t heap_count;

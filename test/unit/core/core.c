@@ -180,7 +180,7 @@ static void core_configuration(const struct core_options *o, struct configuratio
 struct core *core_new(const struct core_options *o)
 {
 	struct core *c = memory_alloc(sizeof(*c));
-	struct configuration *configuration = memory_alloc(sizeof(*configuration));
+	struct configuration *configuration = &c->configuration;
 	struct peer_options *options = memory_alloc(sizeof(*options));
 	uint8_t certificate[FAKE_CERTIFICATE_MAX];
 	size_t len = core_certificate(certificate, &CORE_SELF, 1);
@@ -216,7 +216,6 @@ struct core *core_new(const struct core_options *o)
 		peer_start(c->peer, c->now, NULL, 0, c->link_type);
 	core_drain(c);
 	free(options);
-	free(configuration);
 	return c;
 }
 

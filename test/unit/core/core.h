@@ -54,6 +54,7 @@ struct sent {
 
 struct core {
 	struct peer *peer;
+	struct configuration configuration;
 	struct fake_security *security;
 	struct now now;
 	struct arena arena; /* what the test decodes and encodes */

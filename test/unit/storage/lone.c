@@ -133,7 +133,8 @@ struct lone *lone_new_with(struct backend *backend, const struct security *secur
 	l->backend = backend;
 	l->log = (struct log){ lone_log, l, LOG_DEBUG };
 	arena_init(&l->arena, 64u << 20);
-	o->configuration = configuration;
+	l->configuration = *configuration;
+	o->configuration = &l->configuration;
 	o->security = *security;
 	o->log = &l->log;
 	o->seed = 7;

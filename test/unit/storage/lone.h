@@ -32,6 +32,7 @@ void failing_backend_init(struct failing_backend *f, struct backend inner);
 
 struct lone {
 	struct now now;
+	struct configuration configuration; /* the peer borrows it */
 	struct fake_security *fake; /* NULL with other security */
 	struct peer *peer;
 	struct chord *chord;
