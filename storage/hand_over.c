@@ -127,17 +127,6 @@ void hand_over_transferred(struct hand_over *job, struct now now, struct stored_
 	hand_over_step(job, now);
 }
 
-void hand_over_fail_all(struct storage *s, struct now now)
-{
-	for (struct hand_over *job = s->hand_overs; job != NULL; job = job->next) {
-		job->outstanding = 0;
-		job->at = job->count;
-		if (job->err == 0)
-			job->err = ERR_STORAGE;
-		timer_arm(peer_timers(s->peer), &job->timer, now.mono, hand_over_step, job);
-	}
-}
-
 void hand_over_free_all(struct storage *s)
 {
 	while (s->hand_overs != NULL) {

@@ -15,8 +15,6 @@ void hand_over_start(struct storage *s, struct now now, const struct node_id *to
 /* The job a transfer belonged to goes on with the rest of the same Resource (NULL: gone), then with others. */
 void hand_over_transferred(struct hand_over *job, struct now now, struct stored_resource *r, int err);
 
-/* Their transfers were cancelled: all end with ERR_STORAGE. */
-void hand_over_fail_all(struct storage *s, struct now now);
 /* Without a word. */
 void hand_over_free_all(struct storage *s);
 

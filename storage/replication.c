@@ -22,6 +22,7 @@
 
 #include "overlay/base/invariant.h"
 #include "storage/hand_over.h"
+#include "storage/outage.h"
 #include "storage/transfer.h"
 
 #define REPLICA_WAIT_MS 3000u      /* an owner's patience with its replicas */
@@ -355,7 +356,7 @@ static bool replication_drop_kinds(struct storage *s, struct now now, struct sto
 /* `r` may be gone afterwards. */
 static void replication_sweep_resource(struct storage *s, struct now now, struct stored_resource *r)
 {
-	if (replication_drop_kinds(s, now, r))
+	if (!outage_is_on(s) && replication_drop_kinds(s, now, r))
 		return;
 	switch (replication_role(s, &r->point)) {
 	case RESPONSIBLE_OWNER:
@@ -365,7 +366,7 @@ static void replication_sweep_resource(struct storage *s, struct now now, struct
 		replication_tell_owner(s, now, r, false);
 		break;
 	case RESPONSIBLE_NOT:
-		if (replication_tell_owner(s, now, r, true) && r->waits == NULL) {
+		if (replication_tell_owner(s, now, r, true) && r->waits == NULL && !outage_is_on(s)) {
 			log_info(peer_log(s->peer), "storage.forgotten", "kinds=%zu", r->kind_count);
 			store_remove_resource(&s->store, now, r);
 		}
@@ -444,12 +445,6 @@ void replication_transferred(struct storage *s, struct now now, const struct tra
 		replication_sweep_step(s, now);
 	else if (s->sweep_left && state == PEER_JOINED)
 		replication_sweep_soon(s, now, SWEEP_RETRY_MS);
-}
-
-void replication_reset(struct storage *s, struct now now)
-{
-	transfer_cancel_all(s);
-	hand_over_fail_all(s, now);
 }
 
 void replication_free(struct storage *s)

@@ -27,9 +27,6 @@ void replication_source(struct stored_resource *r, const struct node_id *from);
 
 void replication_topology_changed(struct storage *s, struct now now, bool replicas_settled);
 
-/* The working set is about to be loaded again: what is in flight is of no use; hand-overs fail. */
-void replication_reset(struct storage *s, struct now now);
-
 /* Frees everything without a word to anybody. */
 void replication_free(struct storage *s);
 

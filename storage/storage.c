@@ -9,6 +9,7 @@
 #include "overlay/base/invariant.h"
 #include "storage/data_model.h"
 #include "storage/hand_over.h"
+#include "storage/outage.h"
 #include "storage/replication.h"
 #include "storage/storage_state.h"
 
@@ -23,8 +24,13 @@ void storage_refuse(struct storage *s, struct now now, const struct incoming *re
 	/* Message Transport counts what it answers. */
 	if (answer != err)
 		counter_error(peer_counters(s->peer), err);
-	log_info(peer_log(s->peer), "storage.refused", "method=%s reason=%s", method_name(request->method),
-		 error_name(err));
+	/* An outage is told once, not by every Store that comes meanwhile. */
+	if (err == ERR_STORAGE)
+		log_debug(peer_log(s->peer), "storage.refused", "method=%s reason=%s",
+			  method_name(request->method), error_name(err));
+	else
+		log_info(peer_log(s->peer), "storage.refused", "method=%s reason=%s",
+			 method_name(request->method), error_name(err));
 	transport_answer_error(s->peer, now, request->handle, answer, info);
 }
 
@@ -93,6 +99,7 @@ struct storage_load {
 };
 
 struct loaded_certificate {
+	bool needed; /* by a record that stays */
 	size_t len;
 	uint8_t der[];
 };
@@ -171,6 +178,15 @@ static void storage_load_drop(struct storage_load *load, const struct backend_re
 	drop->entry = slice_of(copy + record->resource.len, record->entry.len);
 }
 
+/* The record stays in the backend, and its certificate with it. */
+static void storage_load_keep(struct storage_load *load, const struct backend_record *record)
+{
+	struct loaded_certificate *c = map_find(load->certificates, record->certificate_hash);
+
+	if (c != NULL)
+		c->needed = true;
+}
+
 static int storage_load_record(void *ctx, const struct backend_record *record)
 {
 	struct storage_load *load = ctx;
@@ -197,9 +213,11 @@ static int storage_load_record(void *ctx, const struct backend_record *record)
 
 		store_restore(&s->store, &point, v.kind, &put,
 			      instant_add(load->now.mono, duration_ms(left_ms)));
+		storage_load_keep(load, record);
 		load->loaded++;
 	} else if (err == ERR_CERTIFICATE_EXPIRED || err == ERR_FROM_THE_FUTURE) {
 		/* Perhaps it is our clock that is wrong: not served, but kept until its lifetime ends. */
+		storage_load_keep(load, record);
 		counter_error(peer_counters(s->peer), err);
 		log_warning(peer_log(s->peer), "storage.record_ignored", "kind=%u reason=%s", record->kind,
 			    error_name(err));
@@ -211,33 +229,117 @@ static int storage_load_record(void *ctx, const struct backend_record *record)
 	return 0;
 }
 
-/* Fills the working set from the backend; what does not verify is dropped from both. */
-static int storage_load(struct storage *s, struct now now)
+/* A Kind's counter must outlive the record that carried it. */
+static void storage_load_keep_generation(struct storage_load *load, const struct backend_record *drop)
 {
-	struct storage_load load = { .storage = s, .now = now, .certificates = map_new(1) };
+	struct store *st = &load->storage->store;
+	struct resource_id resource;
+	struct stored_kind *k = NULL;
+	struct node_id point;
+
+	if (resource_id_from_slice(drop->resource, &resource) == 0 &&
+	    node_id_from_resource_id(&resource, &point) == 0)
+		k = store_kind(store_resource(st, &point), drop->kind);
+	if (k == NULL || k->count == 0)
+		return;
+	if (k->generation < drop->generation)
+		k->generation = drop->generation;
+	store_rewrite(st, load->now, k);
+}
+
+/* Takes out of the backend what was dropped on the walk, and certificates that nothing needs. Uncommitted. */
+static int storage_load_tidy(struct storage_load *load)
+{
+	const struct backend *b = load->storage->backend;
+	size_t cursor = 0;
+	struct slice hash;
+	int err = 0;
+	void *c;
+
+	for (size_t i = 0; i < load->dropped && err == 0; i++) {
+		const struct backend_record *drop = &load->drop[i];
+
+		err = b->ops->remove(b->ctx, drop->resource, drop->kind, drop->entry, false);
+		if (err == 0 && drop->expires.ms <= load->now.wall.ms)
+			storage_load_keep_generation(load, drop);
+	}
+	while (err == 0 && map_next(load->certificates, &cursor, &hash, &c))
+		if (!((struct loaded_certificate *)c)->needed)
+			err = b->ops->remove_certificate(b->ctx, hash);
+	return err != 0 ? err : load->storage->store.failed;
+}
+
+static void storage_load_begin(struct storage_load *load, struct storage *s, struct now now)
+{
+	*load = (struct storage_load){ .storage = s, .now = now, .certificates = map_new(1) };
+	arena_init(&load->arena, STORAGE_ARENA_BYTES);
+}
+
+static void storage_load_end(struct storage_load *load)
+{
 	size_t cursor = 0;
 	void *c;
-	int err;
 
-	arena_init(&load.arena, STORAGE_ARENA_BYTES);
-	err = s->backend->ops->load(s->backend->ctx, storage_load_certificate, storage_load_record, &load);
-	arena_free(&load.arena);
-	for (size_t i = 0; i < load.dropped; i++) {
-		const struct backend_record *drop = &load.drop[i];
-
-		if (err == 0)
-			err = s->backend->ops->remove(s->backend->ctx, drop->resource, drop->kind,
-						      drop->entry, false);
-		free((void *)drop->resource.data);
-	}
-	if (err == 0 && load.dropped > 0)
-		err = s->backend->ops->commit(s->backend->ctx);
-	while (map_next(load.certificates, &cursor, NULL, &c))
+	for (size_t i = 0; i < load->dropped; i++)
+		free((void *)load->drop[i].resource.data);
+	free(load->drop);
+	while (map_next(load->certificates, &cursor, NULL, &c))
 		free(c);
-	map_free(load.certificates);
-	free(load.drop);
+	map_free(load->certificates);
+	arena_free(&load->arena);
+}
+
+/* Fills the working set from the backend; what does not verify is dropped from both. What cannot be dropped
+ * now is dropped another time: a full disk must not keep a peer from serving. */
+static int storage_load(struct storage *s, struct now now)
+{
+	const struct backend *b = s->backend;
+	struct storage_load load;
+	int err, tidied;
+
+	storage_load_begin(&load, s, now);
+	s->store.held = true; /* what is in the backend need not be written */
+	err = b->ops->load(b->ctx, storage_load_certificate, storage_load_record, &load);
+	s->store.held = s->store.behind = false;
+	tidied = err != 0 ? err : storage_load_tidy(&load);
+	if (tidied == 0)
+		tidied = b->ops->commit(b->ctx);
+	if (tidied != 0)
+		b->ops->rollback(b->ctx);
+	s->store.failed = 0;
 	log_info(peer_log(s->peer), "storage.loaded", "values=%zu dropped=%zu result=%s", load.loaded,
 		 load.dropped, error_name(err));
+	if (err == 0 && tidied != 0) {
+		s->store.behind = true;
+		outage_begin(s, now, tidied);
+	}
+	storage_load_end(&load);
+	return err;
+}
+
+static int storage_tidy_record(void *ctx, const struct backend_record *record)
+{
+	struct storage_load *load = ctx;
+
+	if (record->expires.ms <= load->now.wall.ms)
+		storage_load_drop(load, record, 0);
+	else
+		storage_load_keep(load, record);
+	return 0;
+}
+
+int storage_tidy_backend(struct storage *s, struct now now)
+{
+	const struct backend *b = s->backend;
+	struct storage_load load;
+	int err;
+
+	storage_load_begin(&load, s, now);
+	err = b->ops->load(b->ctx, storage_load_certificate, storage_tidy_record, &load);
+	if (err == 0)
+		err = storage_load_tidy(&load);
+	s->store.failed = 0;
+	storage_load_end(&load);
 	return err;
 }
 
@@ -248,15 +350,11 @@ static void storage_commit_failed(struct storage *s, struct now now, int err)
 {
 	struct store_wait *wait = s->uncommitted;
 
-	log_error(peer_log(s->peer), "storage.commit_failed", "reason=%s", error_name(err));
-	counter_error(peer_counters(s->peer), ERR_STORAGE);
 	s->uncommitted = NULL;
 	s->uncommitted_end = &s->uncommitted;
 	s->backend->ops->rollback(s->backend->ctx);
-	replication_reset(s, now);
-	store_clear(&s->store, now);
-	if (storage_load(s, now) != 0)
-		log_error(peer_log(s->peer), "storage.reload_failed", "held=%zu", s->store.values);
+	store_undo_turn(&s->store, now);
+	outage_begin(s, now, err);
 	while (wait != NULL) {
 		struct store_wait *next = wait->next;
 
@@ -264,8 +362,6 @@ static void storage_commit_failed(struct storage *s, struct now now, int err)
 		free(wait);
 		wait = next;
 	}
-	/* Reloaded Resources know nothing of their replicas. */
-	replication_topology_changed(s, now, s->replicas_settled);
 }
 
 static void storage_replicate_ahead(void *ctx, struct now now)
@@ -286,10 +382,12 @@ static void storage_commit(void *ctx, struct now now)
 	s->commit_queued = false;
 	if (err == 0)
 		err = s->backend->ops->commit(s->backend->ctx);
-	if (err == 0)
-		replication_committed(s, now);
-	else
+	if (err != 0) {
 		storage_commit_failed(s, now, err);
+		return;
+	}
+	store_keep_turn(&s->store);
+	replication_committed(s, now);
 }
 
 static void storage_hand_over(void *ctx, struct now now, const struct node_id *to,
@@ -343,6 +441,7 @@ int storage_new(struct storage **out, struct peer *p, struct backend *backend, s
 	store_init(&s->store, p, backend);
 	err = storage_load(s, now);
 	if (err != 0) {
+		outage_free(s);
 		store_free(&s->store, now);
 		free(s);
 		return err;
@@ -364,6 +463,7 @@ void storage_free(struct storage *s)
 	if (s == NULL)
 		return;
 	replication_free(s);
+	outage_free(s);
 	s->store.dirty = NULL;
 	s->store.forget = NULL;
 	store_free(&s->store, (struct now){ 0 });

@@ -46,6 +46,9 @@ struct storage {
 	size_t sweep_count;
 	size_t sweep_at;
 	bool sweep_left; /* something has to be looked at again */
+	/* outage.c */
+	struct timer outage_timer; /* armed as long as the backend is not asked to store anything */
+	unsigned outage_tries;
 };
 
 /* store_methods.c, fetch_methods.c: request handlers; ctx is the storage. */
@@ -60,6 +63,11 @@ void storage_refuse(struct storage *s, struct now now, const struct incoming *re
 /* Error_Unknown_Kind with the list of those. */
 void storage_refuse_kinds(struct storage *s, struct now now, const struct incoming *request,
 			  const uint32_t *unknown, size_t count);
+
+/* Visits the backend's expired records that are not held any more, and certificates that none of its other
+ * records needs: takes them out of the backend, uncommitted. Kinds whose counter stood with such a record write
+ * it with another. */
+int MUST_CHECK storage_tidy_backend(struct storage *s, struct now now);
 
 /* Answers a wait with the replicas that confirmed, and frees it. */
 void storage_wait_answer(struct storage *s, struct now now, struct store_wait *w,

@@ -11,6 +11,17 @@
 /* In an encoded StoredData: after its length (4) and storage_time (8). */
 #define STORED_DATA_LIFETIME_PLACE 12
 
+/* One change of the turn: how to go back. */
+struct store_undo {
+	struct store_undo *next;
+	struct node_id point;
+	uint32_t kind;
+	enum data_model model;
+	uint64_t generation;        /* before */
+	struct stored_value *taken; /* was there before; owned */
+	struct stored_value *put;   /* was not; in its place by the time this change is undone */
+};
+
 static struct slice store_point_slice(const struct node_id *point)
 {
 	return slice_of(point->bytes, NODE_ID_LENGTH);
@@ -101,17 +112,40 @@ struct signer_certificate *store_certificate_use(struct store *st, const struct 
 	return c;
 }
 
-void store_certificate_release(struct store *st, struct signer_certificate *c)
+static void store_certificate_kept(struct store *st, struct signer_certificate *c, bool kept)
 {
-	if (c == NULL || --c->uses > 0)
+	if (!c->changed) {
+		c->changed = true;
+		c->kept_durably = c->kept;
+		c->next_changed = st->changed_certificates;
+		st->changed_certificates = c;
+	}
+	c->kept = kept;
+}
+
+static void store_certificate_free_unused(struct store *st, struct signer_certificate *c)
+{
+	if (c->uses > 0 || c->parked > 0)
 		return;
-	if (c->kept)
-		store_wrote(st, st->backend->ops->remove_certificate(st->backend->ctx,
-								     store_hash_slice(c)));
+	invariant(!c->changed);
 	map_remove(st->certificates, store_hash_slice(c));
 	free((void *)c->der.data);
 	free(c->user);
 	free(c);
+}
+
+void store_certificate_release(struct store *st, struct signer_certificate *c)
+{
+	if (c == NULL || --c->uses > 0)
+		return;
+	if (c->kept && st->held) {
+		st->behind = true;
+	} else if (c->kept) {
+		store_certificate_kept(st, c, false);
+		store_wrote(st, st->backend->ops->remove_certificate(st->backend->ctx,
+								     store_hash_slice(c)));
+	}
+	store_certificate_free_unused(st, c);
 }
 
 static void store_write(struct store *st, struct now now, const struct stored_value *v)
@@ -129,8 +163,12 @@ static void store_write(struct store *st, struct now now, const struct stored_va
 		.certificate_hash = store_hash_slice(v->certificate),
 	};
 
+	if (st->held) {
+		st->behind = true;
+		return;
+	}
 	if (!v->certificate->kept) {
-		v->certificate->kept = true;
+		store_certificate_kept(st, v->certificate, true);
 		store_wrote(st, st->backend->ops->put_certificate(
 					st->backend->ctx, store_hash_slice(v->certificate),
 					v->certificate->der));
@@ -148,8 +186,8 @@ static void store_expire(void *ctx, struct now now)
 	store_remove(st, now, v);
 }
 
-/* Takes the value out of memory; the Kind and the Resource stay. */
-static void store_take(struct store *st, struct stored_value *v)
+/* Takes the value out of its Kind, which stays; it is nobody's then, and still uses its certificate. */
+static void store_detach(struct store *st, struct stored_value *v)
 {
 	struct stored_kind *k = v->kind;
 	struct stored_value *found;
@@ -163,8 +201,35 @@ static void store_take(struct store *st, struct stored_value *v)
 	st->bytes -= v->len;
 	v->certificate->values--;
 	v->certificate->bytes -= v->len;
+}
+
+static void store_drop(struct store *st, struct stored_value *v)
+{
+	store_detach(st, v);
 	store_certificate_release(st, v->certificate);
 	free(v);
+}
+
+/* Notes what a change takes away, detached (or NULL), and what it adds (or NULL). */
+static void store_note(struct store *st, const struct stored_resource *r, const struct stored_kind *k,
+		       uint64_t generation, struct stored_value *taken, struct stored_value *put)
+{
+	struct store_undo *u;
+
+	/* Without a turn to undo. */
+	if (st->held) {
+		if (taken != NULL)
+			store_certificate_release(st, taken->certificate);
+		free(taken);
+		return;
+	}
+	u = memory_alloc(sizeof(*u));
+	*u = (struct store_undo){ st->undo, r->point, k->id, k->model, generation, taken, put };
+	st->undo = u;
+	if (taken != NULL) {
+		taken->certificate->parked++;
+		store_certificate_release(st, taken->certificate);
+	}
 }
 
 /* A copy of the value with its own bytes, not yet anywhere. */
@@ -187,23 +252,16 @@ static struct stored_value *store_value_new(const struct stored_data *data)
 	return v;
 }
 
-static struct stored_value *store_insert(struct store *st, const struct node_id *point,
-					 const struct kind *kind, const struct store_put *put,
-					 struct instant expires)
+/* Puts a value that is nobody's in its place, where nothing stands. */
+static void store_attach(struct store *st, const struct node_id *point, const struct kind *kind,
+			 struct stored_value *v)
 {
 	struct stored_resource *r = store_resource_make(st, point);
 	struct stored_kind *k = store_kind_make(r, kind);
-	struct stored_value *v = store_value_new(put->data), *old;
-	size_t place;
+	struct stored_value *found;
+	size_t place = data_model_place(k, &v->data.value, &found);
 
-	/* Counted before the old value goes: a certificate that both need must not fall to none. */
-	v->certificate = put->certificate;
-	v->certificate->uses++;
-	v->certificate->values++;
-	v->certificate->bytes += v->len;
-	place = data_model_place(k, &put->data->value, &old);
-	if (old != NULL)
-		store_take(st, old);
+	invariant(found == NULL);
 	if (k->count == k->room) {
 		k->room = k->room == 0 ? 1 : 2 * k->room;
 		k->values = memory_resize(k->values, k->room * sizeof(k->values[0]));
@@ -211,15 +269,35 @@ static struct stored_value *store_insert(struct store *st, const struct node_id 
 	memmove(&k->values[place + 1], &k->values[place], (k->count - place) * sizeof(k->values[0]));
 	k->values[place] = v;
 	k->count++;
-	v->store = st;
 	v->resource = r;
 	v->kind = k;
-	v->version = r->version = ++st->version;
-	v->signer = put->signer;
-	v->expires = expires;
+	if (r->version < v->version)
+		r->version = v->version;
+	v->certificate->values++;
+	v->certificate->bytes += v->len;
 	st->values++;
 	st->bytes += v->len;
-	timer_arm(peer_timers(st->peer), &v->expiry, expires, store_expire, v);
+	timer_arm(peer_timers(st->peer), &v->expiry, v->expires, store_expire, v);
+}
+
+/* In place of what stands there: that is detached, and given back in *taken. */
+static struct stored_value *store_insert(struct store *st, const struct node_id *point,
+					 const struct kind *kind, const struct store_put *put,
+					 struct instant expires, struct stored_value **taken)
+{
+	struct stored_kind *k = store_kind_make(store_resource_make(st, point), kind);
+	struct stored_value *v = store_value_new(put->data);
+
+	data_model_place(k, &put->data->value, taken);
+	if (*taken != NULL)
+		store_detach(st, *taken);
+	v->store = st;
+	v->certificate = put->certificate;
+	v->certificate->uses++;
+	v->signer = put->signer;
+	v->expires = expires;
+	store_attach(st, point, kind, v);
+	v->version = v->resource->version = ++st->version;
 	return v;
 }
 
@@ -229,12 +307,14 @@ struct stored_value *store_put(struct store *st, struct now now, const struct no
 	uint64_t certified_ms =
 		put->not_after.ms > now.wall.ms ? put->not_after.ms - now.wall.ms : 0;
 	struct instant expires = instant_add(now.mono, duration_s(put->data->lifetime));
-	struct stored_value *v;
+	struct stored_value *v, *taken;
 
 	/* A signature is not valid longer than its certificate (7.1), so neither is the value kept. */
 	if (certified_ms < (uint64_t)put->data->lifetime * 1000)
 		expires = instant_add(now.mono, duration_ms(certified_ms));
-	v = store_insert(st, point, kind, put, expires);
+	v = store_insert(st, point, kind, put, expires, &taken);
+	/* After the new one is in: a certificate that both need must not fall to none. */
+	store_note(st, v->resource, v->kind, v->kind->generation, taken, v);
 	v->kind->generation = put->generation;
 	store_write(st, now, v);
 	return v;
@@ -244,8 +324,12 @@ struct stored_value *store_restore(struct store *st, const struct node_id *point
 				   const struct kind *kind, const struct store_put *put,
 				   struct instant expires)
 {
-	struct stored_value *v = store_insert(st, point, kind, put, expires);
+	struct stored_value *taken, *v = store_insert(st, point, kind, put, expires, &taken);
 
+	/* A backend has a place once; one that is damaged may have it twice. */
+	if (taken != NULL)
+		store_certificate_release(st, taken->certificate);
+	free(taken);
 	v->certificate->kept = true;
 	v->resource->owner_may_lack_it = true;
 	if (v->kind->generation < put->generation)
@@ -257,7 +341,13 @@ void store_set_generation(struct store *st, struct now now, struct stored_kind *
 {
 	if (k->generation == generation || k->count == 0)
 		return;
+	store_note(st, k->values[0]->resource, k, k->generation, NULL, NULL);
 	k->generation = generation;
+	store_write(st, now, k->values[0]);
+}
+
+void store_rewrite(struct store *st, struct now now, const struct stored_kind *k)
+{
 	store_write(st, now, k->values[0]);
 }
 
@@ -288,9 +378,13 @@ void store_remove(struct store *st, struct now now, struct stored_value *v)
 	struct stored_kind *k = v->kind;
 	uint8_t index[4];
 
-	store_wrote(st, st->backend->ops->remove(st->backend->ctx, store_point_slice(&r->point), k->id,
-						 data_model_entry(&v->data.value, index), false));
-	store_take(st, v);
+	if (st->held)
+		st->behind = true;
+	else
+		store_wrote(st, st->backend->ops->remove(st->backend->ctx, store_point_slice(&r->point), k->id,
+							 data_model_entry(&v->data.value, index), false));
+	store_detach(st, v);
+	store_note(st, r, k, k->generation, v, NULL);
 	/* The counter must outlive the record that carried it. */
 	if (k->count > 0)
 		store_write(st, now, k->values[0]);
@@ -310,15 +404,88 @@ void store_remove_resource(struct store *st, struct now now, struct stored_resou
 	store_remove(st, now, r->kinds[0]->values[0]);
 }
 
-void store_clear(struct store *st, struct now now)
+/* ---- The end of a turn ---- */
+
+void store_keep_turn(struct store *st)
+{
+	while (st->changed_certificates != NULL) {
+		struct signer_certificate *c = st->changed_certificates;
+
+		st->changed_certificates = c->next_changed;
+		c->changed = false;
+	}
+	while (st->undo != NULL) {
+		struct store_undo *u = st->undo;
+
+		if (u->taken != NULL) {
+			u->taken->certificate->parked--;
+			store_certificate_free_unused(st, u->taken->certificate);
+			free(u->taken);
+		}
+		st->undo = u->next;
+		free(u);
+	}
+	st->failed = 0;
+}
+
+static void store_undo_one(struct store *st, struct now now, struct store_undo *u)
+{
+	const struct kind kind = { .id = u->kind, .model = u->model };
+	struct stored_resource *r;
+	struct stored_kind *k;
+
+	if (u->put != NULL)
+		store_drop(st, u->put);
+	if (u->taken != NULL) {
+		u->taken->certificate->parked--;
+		u->taken->certificate->uses++;
+		store_attach(st, &u->point, &kind, u->taken);
+	}
+	r = store_resource(st, &u->point);
+	k = store_kind(r, u->kind);
+	if (k == NULL)
+		return;
+	k->generation = u->generation;
+	if (k->count == 0)
+		store_kind_free(r, k);
+	if (r->kind_count == 0)
+		store_resource_free(st, now, r);
+	else
+		r->owner_may_lack_it |= u->taken != NULL;
+}
+
+void store_undo_turn(struct store *st, struct now now)
+{
+	bool held = st->held;
+
+	/* First, so that what is released below has not been written. */
+	while (st->changed_certificates != NULL) {
+		struct signer_certificate *c = st->changed_certificates;
+
+		st->changed_certificates = c->next_changed;
+		c->changed = false;
+		c->kept = c->kept_durably;
+	}
+	st->held = true;
+	while (st->undo != NULL) {
+		struct store_undo *u = st->undo;
+
+		store_undo_one(st, now, u);
+		st->undo = u->next;
+		free(u);
+	}
+	st->held = held;
+	st->failed = 0;
+}
+
+void store_free(struct store *st, struct now now)
 {
 	size_t cursor = 0;
 	void *item;
 
+	store_keep_turn(st);
 	/* What leaves memory stays in the backend. */
-	while (map_next(st->certificates, &cursor, NULL, &item))
-		((struct signer_certificate *)item)->kept = false;
-	cursor = 0;
+	st->held = true;
 	while (map_next(st->resources, &cursor, NULL, &item)) {
 		struct stored_resource *r = item;
 
@@ -326,18 +493,12 @@ void store_clear(struct store *st, struct now now)
 			struct stored_kind *k = r->kinds[r->kind_count - 1];
 
 			while (k->count > 0)
-				store_take(st, k->values[k->count - 1]);
+				store_drop(st, k->values[k->count - 1]);
 			store_kind_free(r, k);
 		}
 		store_resource_free(st, now, r);
 	}
 	invariant(map_count(st->certificates) == 0);
-	st->failed = 0;
-}
-
-void store_free(struct store *st, struct now now)
-{
-	store_clear(st, now);
 	map_free(st->resources);
 	map_free(st->certificates);
 }

@@ -27,9 +27,13 @@ struct signer_certificate {
 	struct slice der; /* owned */
 	char *user;       /* owned */
 	size_t uses;      /* stored values, and checks in progress: at 0 it goes */
+	size_t parked;    /* values that the turn took out and that may come back */
 	size_t values;    /* stored values that need it */
 	size_t bytes;     /* of those */
 	bool kept;        /* the backend has it */
+	bool kept_durably; /* it had when the turn began */
+	bool changed;     /* `kept` was set or cleared in this turn */
+	struct signer_certificate *next_changed;
 };
 
 struct stored_value {
@@ -77,6 +81,8 @@ struct stored_resource {
 	struct store_wait *waits; /* Stores answered when replicas confirm; owned by replication.c */
 };
 
+struct store_undo;
+
 struct store {
 	struct peer *peer;
 	struct backend *backend;
@@ -86,6 +92,11 @@ struct store {
 	size_t bytes;
 	uint64_t version; /* the latest put's */
 	int failed; /* ERR_* of a backend call since the last commit */
+	struct store_undo *undo; /* what the turn changed, newest first; owned */
+	struct signer_certificate *changed_certificates;
+	/* The backend takes no changes: values still expire, in memory alone. `behind` says that some did. */
+	bool held;
+	bool behind;
 	/* Told when the backend was written to and needs a commit. */
 	void (*dirty)(void *ctx);
 	/* Told before a Resource goes. */
@@ -103,8 +114,11 @@ struct store_put {
 };
 
 void store_init(struct store *st, struct peer *p, struct backend *backend);
+/* The turn is durable; or it never was: memory is again as it was after the last commit. The backend is not
+ * touched, and not read either: it may be broken. */
+void store_keep_turn(struct store *st);
+void store_undo_turn(struct store *st, struct now now);
 /* Frees what is in memory; the backend is not touched. */
-void store_clear(struct store *st, struct now now);
 void store_free(struct store *st, struct now now);
 
 struct stored_resource *store_resource(const struct store *st, const struct node_id *point);
@@ -126,6 +140,9 @@ void store_set_generation(struct store *st, struct now now, struct stored_kind *
 struct stored_value *store_restore(struct store *st, const struct node_id *point,
 				   const struct kind *kind, const struct store_put *put,
 				   struct instant expires);
+
+/* Writes one of the Kind's records again, for its counter. */
+void store_rewrite(struct store *st, struct now now, const struct stored_kind *k);
 
 /* Removes it and its Kind and Resource when they become empty. */
 void store_remove(struct store *st, struct now now, struct stored_value *v);

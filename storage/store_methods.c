@@ -9,6 +9,7 @@
  * nothing, its lifetime included, because the lifetime is not signed. */
 #include "overlay/access.h"
 #include "storage/data_model.h"
+#include "storage/outage.h"
 #include "storage/replication.h"
 #include "storage/storage_state.h"
 
@@ -292,6 +293,9 @@ static int store_check(struct store_work *w, struct now now, bool *answered)
 	if (err != 0 || *answered)
 		return err;
 	err = store_check_sender(w);
+	/* Before anything that costs: nothing could be acknowledged. */
+	if (err == 0 && outage_is_on(w->storage))
+		err = ERR_STORAGE;
 	if (err == 0)
 		err = store_decode_values(w);
 	for (size_t i = 0; i < w->req.kind_count && err == 0; i++) {

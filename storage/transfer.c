@@ -10,10 +10,12 @@
 
 #include "overlay/base/invariant.h"
 #include "storage/data_model.h"
+#include "storage/outage.h"
 #include "storage/replication.h"
 
 #define TRANSFER_RETRY_FIRST_S 5u
-#define TRANSFER_RETRY_LAST_S 600u
+#define TRANSFER_RETRY_LAST_S 60u
+#define TRANSFER_RETRY_FORBIDDEN_S 600u /* who takes us for implausible will do so for long */
 #define TRANSFER_BYTES_LEAST 256u /* room for a body however large the certificates are */
 
 /* What one message takes. */
@@ -119,13 +121,12 @@ static int transfer_encode(const struct stored_resource *r, const struct transfe
 	return values.err != 0 ? values.err : w.err;
 }
 
-static void transfer_put_off(struct holder *h, struct now now)
+static void transfer_put_off(struct holder *h, struct now now, int err)
 {
+	uint64_t last_s = err == ERR_FORBIDDEN ? TRANSFER_RETRY_FORBIDDEN_S : TRANSFER_RETRY_LAST_S;
 	uint64_t wait_s = (uint64_t)TRANSFER_RETRY_FIRST_S << (h->failures < 8 ? h->failures : 8);
 
-	h->retry = instant_add(now.mono, duration_s(wait_s < TRANSFER_RETRY_LAST_S
-							    ? wait_s
-							    : TRANSFER_RETRY_LAST_S));
+	h->retry = instant_add(now.mono, duration_s(wait_s < last_s ? wait_s : last_s));
 	if (h->failures < UINT8_MAX)
 		h->failures++;
 }
@@ -225,7 +226,7 @@ int transfer_start(struct storage *s, struct now now, struct stored_resource *r,
 	arena_free(&arena);
 	h->in_flight = err == 0;
 	if (err != 0)
-		transfer_put_off(h, now);
+		transfer_put_off(h, now, err);
 	return err;
 }
 
@@ -284,7 +285,7 @@ static void transfer_finish(struct transfer *t, struct now now, int err)
 			h->failures = 0;
 			h->retry = (struct instant){ 0 };
 		} else {
-			transfer_put_off(h, now);
+			transfer_put_off(h, now, err);
 		}
 	}
 	if (err != 0)
@@ -417,7 +418,7 @@ static size_t transfer_merge(struct transfer *t, struct now now, const struct re
 	size_t merged = 0;
 
 	fetch_ans_get(&r, arena, &ans);
-	if (reader_finish(&r) != 0)
+	if (reader_finish(&r) != 0 || outage_is_on(s))
 		return 0;
 	for (size_t i = 0; i < ans.kind_count; i++) {
 		const struct kind *kind = kind_find(kinds, ans.kinds[i].kind);

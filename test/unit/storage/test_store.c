@@ -376,10 +376,12 @@ START_TEST(failed_commit_changes_nothing)
 	ck_assert_int_eq(store_single("two", 101), ERR_NOT_FOUND);
 	expect_single("one");
 	failing.fail_commit = false;
+	lone_pass(l, 1000);
 	failing.fail_put = true;
 	ck_assert_int_eq(store_single("two", 101), ERR_NOT_FOUND);
 	expect_single("one");
 	failing.fail_put = false;
+	lone_pass(l, 1000);
 	ck_assert_int_eq(store_single("two", 101), 0);
 	ck_assert_uint_eq(lone_generation(l), 2);
 	expect_single("two");
