@@ -44,7 +44,7 @@ LIBRARY_PLACES = {
     "jansson.h": ["node/control", "node/", "tools/", "test/"],
     "microhttpd.h": ["tools/enroll"],
     "curl/": ["tools/"],
-    "confuse.h": ["node/settings"],
+    "confuse.h": ["node/settings", "tools/sim/scenario"],
     "check.h": ["test/"],
 }
 
