@@ -30,12 +30,17 @@ struct world_options {
 	bool (*intercept)(void *ctx, struct world *w, size_t node, size_t from, struct slice *bytes);
 	void (*started)(void *ctx, struct world *w, size_t node); /* a node's peer was made; before peer_start */
 	void *ctx;
+	const struct configuration *configuration; /* template, copied; NULL: the defaults */
+	uint32_t nodes_per_user; /* so many nodes in a row have one user; 0: 1 */
+	bool no_certificates;    /* without the certificate store usage, which peald always runs */
 };
 
 struct world *world_new(const struct world_options *options);
 void world_free(struct world *w);
 struct net *world_net(struct world *w);
 struct now world_now(const struct world *w);
+/* The clocks of a node, which may be off and run at another rate. */
+struct now world_own_now(const struct world *w, size_t node);
 
 /* Adds `count` peers, not started; the very first is the overlay's first. */
 void world_add_peers(struct world *w, size_t count);
@@ -53,6 +58,36 @@ void world_leave(struct world *w, size_t node);
 void world_run(struct world *w, struct duration d);
 bool world_run_until(struct world *w, bool (*condition)(struct world *w, void *ctx), void *ctx,
 		     struct duration limit);
+
+/* The node with this Node-ID, or SIZE_MAX; at no cost that grows with the world. */
+size_t world_find(const struct world *w, const struct node_id *id);
+/* Node whose AOR this node's user has: the first of the nodes that share it. */
+size_t world_user(const struct world *w, size_t node);
+
+/* How a node's process ended. */
+enum world_stop {
+	WORLD_STOP_KILLED,    /* the disk is left */
+	WORLD_STOP_DESTROYED, /* the disk is gone as well */
+	WORLD_STOP_LEFT,      /* it handed over and left */
+	WORLD_STOP_CRASHED    /* its disk ended it, within a turn */
+};
+
+struct record;
+
+/* What the checks want to be told. Any may be NULL. */
+struct world_observer {
+	/* The node's storage has loaded its disk; before peer_start. */
+	void (*starting)(void *ctx, size_t node);
+	/* Its peer and storage are still there, for the last time. */
+	void (*stopping)(void *ctx, size_t node, enum world_stop how);
+	/* Bytes about to reach the node on an overlay link. */
+	void (*arriving)(void *ctx, size_t node, size_t from, struct slice bytes);
+	/* A Store of the record was acknowledged. */
+	void (*stored)(void *ctx, struct record *r);
+	void *ctx;
+};
+/* Copied; NULL: nobody. */
+void world_observe(struct world *w, const struct world_observer *observer);
 
 /* ---- Workload: SIP registrations, Kind SIP-REGISTRATION, dictionary entry of the node (RFC 7904) ---- */
 
@@ -77,13 +112,26 @@ struct record {
 	uint64_t expires_ms;    /* virtual wall clock */
 	uint64_t acknowledged_ms; /* virtual wall clock */
 	bool is_excused; /* lost out of contract: all its holders failed inside one repair window */
+	/* What the overlay promised to keep: the latest content acknowledged with enough replicas. 0: nothing,
+	 * also once a removal was asked for. */
+	uint64_t protected_serial;
+	uint64_t protected_expires_ms;
+	/* The latest acknowledged removal: nothing older may be found any more. */
+	uint64_t removed_serial;
+	size_t index;        /* of world_record */
+	size_t next_of_user; /* index of another record at the same AOR, SIZE_MAX: none */
 };
 
-/* Stores the record of `node` with new content; the ledger follows the answer. */
+/* Stores the record of `node` with new content; the ledger follows the answer. Nothing happens while another
+ * Store of it is under way, or when the node has not joined (that counts as a failed Store). */
 void world_register(struct world *w, size_t node, uint32_t lifetime_s);
 void world_unregister(struct world *w, size_t node);
 size_t world_record_count(const struct world *w);
 struct record *world_record(struct world *w, size_t index);
+/* The record that a value of Kind SIP-REGISTRATION under this Resource-ID and key belongs to, or NULL. */
+struct record *world_record_find(struct world *w, const struct resource_id *resource, struct slice key);
+/* The serial in a stored value of the workload; 0: none. */
+uint64_t world_serial(struct slice value);
 
 /* A lookup: `from` fetches the registrations at the AOR of `user`. Judged when it ends. */
 enum lookup_verdict {
@@ -91,7 +139,8 @@ enum lookup_verdict {
 	LOOKUP_STALE,  /* an older one */
 	LOOKUP_MISSED, /* "nothing there", though something was acknowledged and alive all the time */
 	LOOKUP_FAILED, /* an error or a timeout */
-	LOOKUP_EXCUSED /* nothing was alive, or it changed meanwhile, or the asking node died */
+	LOOKUP_EXCUSED /* nothing was alive, or it changed meanwhile, or the asking node died, or only content that
+			* was never protected is missing, or nodes are partitioned and nothing was found */
 };
 typedef void world_lookup_fn(void *ctx, enum lookup_verdict verdict, struct duration took);
 /* `done` may be NULL. The totals are kept in any case. */
@@ -102,6 +151,8 @@ struct world_totals {
 	uint64_t lookups[LOOKUP_EXCUSED + 1]; /* by verdict */
 	uint64_t lookup_us_p50, lookup_us_p99; /* of those found */
 	uint64_t kills, silent_kills, destroyed, leaves, starts;
+	uint64_t starts_refused; /* the disk could not be read: the process ends at once, as peald does */
+	uint64_t disk_crashes;   /* nodes that ended because disk_crash_after said so */
 };
 void world_totals(const struct world *w, struct world_totals *out);
 
