@@ -50,7 +50,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_LOAD_CERTIFICATES] = "SELECT hash, der FROM certificate ORDER BY id",
 };
 
+/* Whole or not at all: a start that ends here must not be the last one. */
 static const char sqlite_schema[] =
+	"BEGIN IMMEDIATE;"
 	"CREATE TABLE record("
 	" id INTEGER PRIMARY KEY,"
 	" resource BLOB NOT NULL,"
@@ -68,7 +70,8 @@ static const char sqlite_schema[] =
 	" hash BLOB NOT NULL UNIQUE,"
 	" der BLOB NOT NULL"
 	") STRICT;"
-	"PRAGMA user_version = " SQLITE_SCHEMA_NUMBER ";";
+	"PRAGMA user_version = " SQLITE_SCHEMA_NUMBER ";"
+	"COMMIT;";
 
 struct backend_sqlite {
 	sqlite3 *db;

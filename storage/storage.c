@@ -509,3 +509,8 @@ bool storage_next(struct storage *s, struct now now, size_t *cursor, struct stor
 	out->owned = t->ops->is_responsible(t->ctx, &v->resource->point);
 	return true;
 }
+
+uint64_t storage_changes(const struct storage *s)
+{
+	return s->store.changes;
+}

@@ -29,4 +29,7 @@ struct storage_row {
 /* Walks all values in a stable order; start with *cursor == 0; borrowed until the next call. */
 bool storage_next(struct storage *s, struct now now, size_t *cursor, struct storage_row *out);
 
+/* Another number after each change of what storage_next shows, but for the lifetimes that pass. */
+uint64_t storage_changes(const struct storage *s);
+
 #endif

@@ -198,6 +198,7 @@ static void store_detach(struct store *st, struct stored_value *v)
 	k->count--;
 	memmove(&k->values[place], &k->values[place + 1], (k->count - place) * sizeof(k->values[0]));
 	st->values--;
+	st->changes++;
 	st->bytes -= v->len;
 	v->certificate->values--;
 	v->certificate->bytes -= v->len;
@@ -276,6 +277,7 @@ static void store_attach(struct store *st, const struct node_id *point, const st
 	v->certificate->values++;
 	v->certificate->bytes += v->len;
 	st->values++;
+	st->changes++;
 	st->bytes += v->len;
 	timer_arm(peer_timers(st->peer), &v->expiry, v->expires, store_expire, v);
 }
@@ -343,6 +345,7 @@ void store_set_generation(struct store *st, struct now now, struct stored_kind *
 		return;
 	store_note(st, k->values[0]->resource, k, k->generation, NULL, NULL);
 	k->generation = generation;
+	st->changes++;
 	store_write(st, now, k->values[0]);
 }
 
@@ -446,6 +449,7 @@ static void store_undo_one(struct store *st, struct now now, struct store_undo *
 	if (k == NULL)
 		return;
 	k->generation = u->generation;
+	st->changes++;
 	if (k->count == 0)
 		store_kind_free(r, k);
 	if (r->kind_count == 0)

@@ -91,6 +91,7 @@ struct store {
 	size_t values;
 	size_t bytes;
 	uint64_t version; /* the latest put's */
+	uint64_t changes; /* grows with each change of what is held */
 	int failed; /* ERR_* of a backend call since the last commit */
 	struct store_undo *undo; /* what the turn changed, newest first; owned */
 	struct signer_certificate *changed_certificates;

@@ -42,6 +42,7 @@ struct vfs_handle {
 	uint16_t shm_shared;    /* bits of slots */
 	uint16_t shm_exclusive;
 	bool delete_on_close;
+	bool sync_folder; /* with the first sync, as SQLite does for new journals and logs */
 };
 
 static bool vfs_fault_hits(const struct vfs *v, enum vfs_call_kind kind)
@@ -88,6 +89,12 @@ static struct vfs_file *vfs_find(const struct vfs *v, const char *name)
 	return NULL;
 }
 
+static void vfs_sync_folder(struct vfs *v)
+{
+	for (struct vfs_file *f = v->files; f != NULL && !v->lies; f = f->next)
+		vfs_file_sync_name(f);
+}
+
 static void vfs_add(struct vfs *v, struct vfs_file *f)
 {
 	*v->files_end = f;
@@ -107,7 +114,7 @@ static int file_close(sqlite3_file *base)
 		}
 	}
 	if (h->delete_on_close && !h->vfs->stopped)
-		vfs_file_delete(h->file, false);
+		vfs_file_delete(h->file);
 	return SQLITE_OK;
 }
 
@@ -159,9 +166,13 @@ static int file_sync(sqlite3_file *base, int flags)
 	int err = vfs_call(h->vfs, CALL_OTHER, SQLITE_IOERR_FSYNC);
 
 	(void)flags;
-	if (err == SQLITE_OK && !h->vfs->lies)
-		vfs_file_sync(h->file);
-	return err;
+	if (err != SQLITE_OK || h->vfs->lies)
+		return err;
+	vfs_file_sync(h->file);
+	if (h->sync_folder)
+		vfs_sync_folder(h->vfs);
+	h->sync_folder = false;
+	return SQLITE_OK;
 }
 
 static int file_size(sqlite3_file *base, sqlite3_int64 *out)
@@ -329,6 +340,7 @@ static int fs_open(sqlite3_vfs *base, const char *name, sqlite3_file *out, int f
 		f = vfs_file_new(name == NULL ? "temporary" : name);
 		vfs_add(v, f);
 	}
+	h->sync_folder = !f->exists && (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0;
 	if (!f->exists)
 		vfs_file_create(f);
 	h->base.pMethods = &file_methods;
@@ -352,7 +364,9 @@ static int fs_delete(sqlite3_vfs *base, const char *name, int sync_folder)
 		return err;
 	if (f == NULL || !f->exists)
 		return SQLITE_IOERR_DELETE_NOENT;
-	vfs_file_delete(f, sync_folder != 0);
+	vfs_file_delete(f);
+	if (sync_folder)
+		vfs_sync_folder(v);
 	return SQLITE_OK;
 }
 

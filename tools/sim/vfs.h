@@ -6,8 +6,8 @@
  * What a file shows (seen) and what survives a power loss (synced) differ by the writes since the last xSync.
  * At a power loss the seed decides among: all of them lost, all kept, the first so many kept, each kept or lost
  * on its own, or each 512-byte piece of each kept, lost, or cut short. Overwriting never harms bytes beside
- * those written (SQLITE_IOCAP_POWERSAFE_OVERWRITE, as SQLite assumes of real disks). A deletion without
- * directory sync may be undone. */
+ * those written (SQLITE_IOCAP_POWERSAFE_OVERWRITE, as SQLite assumes of real disks). Names
+ * made or removed since the folder was last synced may be there or not. */
 #ifndef TOOLS_SIM_VFS_H
 #define TOOLS_SIM_VFS_H
 

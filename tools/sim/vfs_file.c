@@ -134,15 +134,19 @@ void vfs_file_sync(struct vfs_file *f)
 	for (const struct vfs_write *w = f->writes; w != NULL; w = w->next)
 		vfs_write_apply(&f->synced, w);
 	vfs_file_drop_writes(f);
-	f->exists_synced = true;
 }
 
-void vfs_file_delete(struct vfs_file *f, bool synced)
+void vfs_file_sync_name(struct vfs_file *f)
+{
+	f->exists_synced = f->exists;
+	if (!f->exists)
+		vfs_bytes_resize(&f->synced, 0);
+}
+
+void vfs_file_delete(struct vfs_file *f)
 {
 	vfs_file_drop_shm(f);
 	f->exists = false;
-	if (synced)
-		f->exists_synced = false;
 	/* What an undone deletion brings back is what was synced. */
 	vfs_file_drop_writes(f);
 	vfs_bytes_resize(&f->seen, 0);

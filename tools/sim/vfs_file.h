@@ -56,8 +56,9 @@ void vfs_file_create(struct vfs_file *f);
 void vfs_file_write(struct vfs_file *f, size_t offset, const void *data, size_t len);
 void vfs_file_truncate(struct vfs_file *f, size_t len);
 void vfs_file_sync(struct vfs_file *f);
-/* The next power loss may bring it back when `synced` is false. */
-void vfs_file_delete(struct vfs_file *f, bool synced);
+/* That it exists, or does not, survives a power loss from now on. */
+void vfs_file_sync_name(struct vfs_file *f);
+void vfs_file_delete(struct vfs_file *f);
 void vfs_file_lose_power(struct vfs_file *f, enum vfs_loss loss, struct prng *prng);
 void vfs_file_drop_shm(struct vfs_file *f);
 
