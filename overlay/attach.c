@@ -317,7 +317,7 @@ static void attachment_opened(void *ctx, struct now now, struct link *l, int err
 	struct attachment *a = ctx;
 
 	a->opening = 0;
-	if (err == 0 && !identity_has_node_id(&l->identity, &a->node)) {
+	if (err == 0 && !link_has_node_id(l, &a->node)) {
 		/* Not the node that sent the Attach (6.5.1.11). */
 		a->peer->counters.links_refused++;
 		counter_error(&a->peer->counters, ERR_NODE_ID_MISMATCH);
@@ -356,41 +356,46 @@ void attachment_connect(struct attachment *a, struct now now)
 /* ---- Links coming up ---- */
 
 static bool attachment_fits(const struct attachment *a, enum link_purpose purpose,
-			    const struct identity *identity)
+			    const struct node_id *ids, size_t id_count)
 {
-	return a->purpose == purpose && a->is_initiator && a->is_node_known &&
-	       (a->state == ATTACH_AWAITING || a->state == ATTACH_REQUESTED) &&
-	       identity_has_node_id(identity, &a->node);
+	bool is_waiting = a->purpose == purpose && a->is_initiator && a->is_node_known &&
+			  (a->state == ATTACH_AWAITING || a->state == ATTACH_REQUESTED);
+
+	for (size_t i = 0; is_waiting && i < id_count; i++)
+		if (node_id_equal(&ids[i], &a->node))
+			return true;
+	return false;
 }
 
-/* The oldest that waits for such a link. */
+/* The oldest that waits for such a link, from the owner of these Node-IDs. */
 static struct attachment *attachment_for(const struct peer *p, enum link_purpose purpose,
-					 const struct identity *identity)
+					 const struct node_id *ids, size_t id_count)
 {
 	struct attachment *found = NULL;
 
 	for (struct attachment *a = p->attaches->first; a != NULL; a = a->next)
-		if (attachment_fits(a, purpose, identity))
+		if (attachment_fits(a, purpose, ids, id_count))
 			found = a;
 	return found;
 }
 
 bool attach_expects_app_link(const struct peer *p, const struct identity *identity)
 {
-	return attachment_for(p, LINK_APPLICATION, identity) != NULL;
+	return attachment_for(p, LINK_APPLICATION, identity->node_ids, identity->node_id_count) != NULL;
 }
 
 void attach_name_link(const struct peer *p, struct link *l)
 {
 	const struct attachment *a = NULL;
 
-	if (l->identity.node_id_count == 1)
+	if (l->identity->node_id_count == 1)
 		return;
 	if (!l->outgoing)
-		a = attachment_for(p, l->purpose, &l->identity);
+		a = attachment_for(p, l->purpose, l->identity->node_ids,
+				   l->identity->node_id_count);
 	for (const struct attachment *at = p->attaches->first; at != NULL && l->outgoing;
 	     at = at->next)
-		if (at->opening == l->id && identity_has_node_id(&l->identity, &at->node))
+		if (at->opening == l->id && link_has_node_id(l, &at->node))
 			a = at;
 	if (a != NULL)
 		l->node_id = a->node;
@@ -398,7 +403,8 @@ void attach_name_link(const struct peer *p, struct link *l)
 
 void attach_link_accepted(struct peer *p, struct now now, struct link *l)
 {
-	struct attachment *a = attachment_for(p, l->purpose, &l->identity);
+	struct attachment *a = attachment_for(p, l->purpose, l->identity->node_ids,
+					      l->identity->node_id_count);
 
 	if (a == NULL)
 		return;

@@ -358,7 +358,7 @@ static int forwarding_check_destinations(struct peer *p, struct slice bytes)
 /* Who has not said which of its Node-IDs it uses may only Ping and Attach (6.1.2). */
 static bool forwarding_is_forbidden(const struct passage *m)
 {
-	return m->from->identity.node_id_count > 1 && m->from->state == LINK_UP &&
+	return m->from->identity->node_id_count > 1 && m->from->state == LINK_UP &&
 	       message_code_is_request(m->code) && m->code != method_request_code(METHOD_PING) &&
 	       m->code != method_request_code(METHOD_ATTACH);
 }

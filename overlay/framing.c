@@ -45,28 +45,50 @@ size_t framing_unacknowledged(const struct framing *f)
 
 /* ---- Acknowledging ---- */
 
-uint32_t framing_received_mask(const struct framing *f, uint32_t sequence)
+/* Numbers before the newest that are remembered: an ack for the oldest of half of them still has its whole
+ * mask. */
+#define FRAMING_BEFORE 64
+
+bool framing_is_noted(const struct framing *f, uint32_t sequence)
 {
-	size_t count = f->recent_count < FRAMING_RECENT ? f->recent_count : FRAMING_RECENT;
-	uint32_t mask = 0;
+	uint32_t back = f->newest - sequence;
 
-	for (size_t i = 0; i < count; i++) {
-		uint32_t back = sequence - f->recent[i]; /* N-M */
-
-		if (back >= 1 && back < FRAMING_RECENT)
-			mask |= 1u << (back - 1);
-	}
-	return mask;
+	if (!f->has_received || back > FRAMING_BEFORE)
+		return false;
+	return back == 0 || (f->received_before >> (back - 1) & 1) != 0;
 }
 
-static bool framing_is_recent(const struct framing *f, uint32_t sequence)
+void framing_note(struct framing *f, uint32_t sequence)
 {
-	size_t count = f->recent_count < FRAMING_RECENT ? f->recent_count : FRAMING_RECENT;
+	uint32_t ahead = sequence - f->newest;
+	uint32_t back = f->newest - sequence;
 
-	for (size_t i = 0; i < count; i++)
-		if (f->recent[i] == sequence)
-			return true;
-	return false;
+	if (f->has_received && back <= FRAMING_BEFORE) {
+		if (back > 0)
+			f->received_before |= (uint64_t)1 << (back - 1);
+		return;
+	}
+	/* Far behind or far ahead: the other end counts anew. */
+	if (!f->has_received || ahead > FRAMING_BEFORE)
+		f->received_before = 0;
+	else
+		f->received_before = (ahead < FRAMING_BEFORE ? f->received_before << ahead : 0) |
+				     (uint64_t)1 << (ahead - 1);
+	f->newest = sequence;
+	f->has_received = true;
+}
+
+uint32_t framing_received_mask(const struct framing *f, uint32_t sequence)
+{
+	uint32_t mask = 0;
+
+	/* The usual case: one after the newest. */
+	if (f->has_received && sequence == f->newest + 1)
+		return ((uint32_t)f->received_before << 1 | 1) & ~(1u << (FRAMING_RECENT - 1));
+	for (uint32_t back = 1; back < FRAMING_RECENT; back++)
+		if (framing_is_noted(f, sequence - back))
+			mask |= 1u << (back - 1);
+	return mask;
 }
 
 /* Acks of one input, written in a row: on a stream they leave in one write. */
@@ -101,7 +123,7 @@ static void framing_acknowledge(struct peer *p, struct link *l, uint32_t sequenc
 	if (acks->w.len + FRAME_ACK_SIZE > sizeof(acks->bytes))
 		framing_acks_flush(p, l, acks);
 	frame_put(&acks->w, &ack);
-	f->recent[f->recent_count++ % FRAMING_RECENT] = sequence;
+	framing_note(f, sequence);
 }
 
 /* ---- Receiving ---- */
@@ -134,7 +156,7 @@ static void framing_frame(struct peer *p, struct now now, struct link *l, const 
 		framing_acknowledged(p, now, l, f);
 		return;
 	}
-	if (l->framing.reliability != NULL && framing_is_recent(&l->framing, f->sequence)) {
+	if (l->framing.reliability != NULL && framing_is_noted(&l->framing, f->sequence)) {
 		/* The network doubled it; perhaps our ack was lost. */
 		framing_acknowledge(p, l, f->sequence, acks);
 		return;
@@ -175,32 +197,52 @@ static bool framing_oversized(struct peer *p, struct now now, struct link *l, st
 
 static void framing_keep(struct framing *f, struct slice bytes)
 {
+	struct framing_partial *b = f->partial;
+	size_t len = (b == NULL ? 0 : b->len) + bytes.len;
+
 	if (bytes.len == 0)
 		return;
-	if (f->partial_len + bytes.len > f->partial_room) {
-		f->partial_room = f->partial_len + bytes.len + 512;
-		f->partial = memory_resize(f->partial, f->partial_room);
+	if (b == NULL || len > b->room) {
+		size_t room = len + 512;
+
+		b = memory_resize(b, sizeof(*b) + room);
+		if (f->partial == NULL)
+			*b = (struct framing_partial){ 0 };
+		b->room = room;
+		f->partial = b;
 	}
-	memcpy(f->partial + f->partial_len, bytes.data, bytes.len);
-	f->partial_len += bytes.len;
+	memcpy(b->bytes + b->len, bytes.data, bytes.len);
+	b->len = len;
+}
+
+static void framing_forget(struct framing *f)
+{
+	free(f->partial);
+	f->partial = NULL;
+}
+
+static struct slice framing_kept(const struct framing *f)
+{
+	return f->partial == NULL ? SLICE_EMPTY : slice_of(f->partial->bytes, f->partial->len);
 }
 
 /* Bytes still missing from the frame that has begun: as many as its header asks for, or of the
  * header. */
 static size_t framing_missing(const struct framing *f, size_t max_message)
 {
-	struct reader r = reader_of(slice_of(f->partial, f->partial_len));
+	struct slice kept = framing_kept(f);
+	struct reader r = reader_of(kept);
 	size_t whole;
 
 	if (f->is_oversized)
 		return max_message;
-	if (f->partial[0] == FRAME_ACK)
-		return FRAME_ACK_SIZE - f->partial_len;
-	if (f->partial_len < FRAME_DATA_HEADER)
-		return FRAME_DATA_HEADER - f->partial_len;
+	if (kept.data[0] == FRAME_ACK)
+		return FRAME_ACK_SIZE - kept.len;
+	if (kept.len < FRAME_DATA_HEADER)
+		return FRAME_DATA_HEADER - kept.len;
 	reader_bytes(&r, FRAME_DATA_HEADER - 3);
 	whole = FRAME_DATA_HEADER + (size_t)reader_u24(&r);
-	return whole > f->partial_len ? whole - f->partial_len : 0;
+	return whole > kept.len ? whole - kept.len : 0;
 }
 
 /* What frame_cut found at the head of `stream`. Returns the bytes used; 0: stop. */
@@ -231,7 +273,7 @@ static size_t framing_complete(struct peer *p, struct now now, struct link *l, s
 	struct framing *f = &l->framing;
 	size_t used = 0;
 
-	while (used < bytes.len && f->partial_len > 0 && !l->is_gone) {
+	while (used < bytes.len && f->partial != NULL && !l->is_gone) {
 		size_t missing = framing_missing(f, p->configuration->max_message_size);
 		size_t take = missing < bytes.len - used ? missing : bytes.len - used;
 		struct slice whole;
@@ -239,18 +281,18 @@ static size_t framing_complete(struct peer *p, struct now now, struct link *l, s
 		framing_keep(f, slice_of(bytes.data + used, take));
 		used += take;
 		if (f->is_oversized) {
-			framing_oversized(p, now, l, slice_of(f->partial, f->partial_len));
+			framing_oversized(p, now, l, framing_kept(f));
 			continue;
 		}
 		if (take < missing)
 			break;
 		/* The message may be passed on from these bytes, which must outlive the buffer. */
-		whole = arena_copy(peer_arena(p), slice_of(f->partial, f->partial_len));
+		whole = arena_copy(peer_arena(p), framing_kept(f));
 		if (whole.data == NULL) {
 			p->counters.dropped_limit++;
-			f->partial_len = 0;
+			framing_forget(f);
 		} else if (framing_cut(p, now, l, whole, acks) > 0) {
-			f->partial_len = 0;
+			framing_forget(f);
 		}
 	}
 	return used;
@@ -345,7 +387,7 @@ static int framing_send_stream(struct peer *p, struct now now, struct link *l,
 					       .part_count = tail.len > 0 ? 2 : 1 });
 	l->bytes_out += head_len + tail.len;
 	p->counters.bytes_out += head_len + tail.len;
-	link_wake(p, l, framing_deadline(l));
+	link_wake(p, framing_deadline(l));
 	return 0;
 }
 
@@ -376,7 +418,7 @@ int framing_send(struct peer *p, struct now now, struct link *l, struct forwardi
 /* When a stream whose frames stay unacknowledged becomes suspect. */
 static struct instant framing_suspect_at(const struct framing *f)
 {
-	uint64_t us = f->round_trip.timeout.us * FRAMING_SUSPECT_RTOS;
+	uint64_t us = round_trip_timeout(&f->round_trip).us * FRAMING_SUSPECT_RTOS;
 
 	if (us < FRAMING_SUSPECT_MIN_MS * 1000)
 		us = FRAMING_SUSPECT_MIN_MS * 1000;

@@ -5,30 +5,39 @@
 #ifndef OVERLAY_FRAMING_H
 #define OVERLAY_FRAMING_H
 
+#include <stdbool.h>
+
 #include "overlay/round_trip.h"
 #include "overlay/wire/forwarding_header.h"
 #include "overlay/wire/frame.h"
 
-#define FRAMING_RECENT 32 /* received numbers remembered (6.6.2) */
+#define FRAMING_RECENT 32 /* an ack for N tells of N-1 to N-31 (6.6.2) */
 
 struct peer;
 struct link;
 struct reliability;
 
+/* The frame that has begun to arrive on a stream. */
+struct framing_partial {
+	size_t len;
+	size_t room;
+	uint8_t bytes[];
+};
+
 struct framing {
-	/* Receiving. */
-	uint8_t *partial; /* owned: the frame that has begun to arrive on a stream */
-	size_t partial_len;
-	size_t partial_room;
+	struct framing_partial *partial; /* owned; NULL between frames, and on a datagram link */
+	struct reliability *reliability; /* owned; NULL on a stream */
+
+	/* Receiving: which numbers came, bit i standing for newest - 1 - i. */
+	uint64_t received_before;
+	uint32_t newest;
+	bool has_received;
 	bool is_oversized; /* partial is the beginning of a message beyond max-message-size */
-	uint32_t recent[FRAMING_RECENT]; /* the latest numbers received, in order of arrival */
-	size_t recent_count;             /* grows without end */
 	struct instant last_received;
 
 	/* Sending. */
 	uint32_t next_sequence;
 	struct round_trip round_trip;
-	struct reliability *reliability; /* owned; NULL on a stream */
 	/* A stream delivers in order, so an ack for N covers all before. */
 	uint32_t acknowledged;   /* every number below is */
 	uint32_t timed_sequence; /* the frame whose round trip is being measured */
@@ -57,7 +66,11 @@ struct instant framing_deadline(const struct link *l);
 /* Frames sent and not acknowledged. */
 size_t framing_unacknowledged(const struct framing *f);
 
-/* The `received` mask of an ack for `sequence` (6.6.2), from the numbers received before it. */
+/* `sequence` came. */
+void framing_note(struct framing *f, uint32_t sequence);
+/* It came before, as far as is remembered. */
+bool framing_is_noted(const struct framing *f, uint32_t sequence);
+/* The `received` mask of an ack for `sequence` (6.6.2), from the numbers noted. */
 uint32_t framing_received_mask(const struct framing *f, uint32_t sequence);
 
 #endif

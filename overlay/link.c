@@ -6,36 +6,24 @@
 
 #include "overlay/attach_table.h"
 #include "overlay/base/invariant.h"
-#include "overlay/base/map.h"
 #include "overlay/bootstrap.h"
 #include "overlay/peer_state.h"
 #include "overlay/transport_state.h"
 
-#define LINK_OPEN_TIMEOUT_MS 5000  /* connection and handshake */
-#define LINK_UNUSED_TIMEOUT_S 30   /* of a bootstrap link that was never attached */
-#define LINK_CLIENT_TIMEOUT_S 60   /* for a node to show that it is a peer, where clients may not be */
 #define LINK_EVICT_IDLE_S 5        /* unattached links idle for so long give way in a full table */
 #define LINK_SUPERSEDED_MS 1000    /* the end that decides closes the older link after this */
 #define LINK_SUPERSEDED_OTHER_S 10 /* the other end, should the first not have done it */
 #define LINK_SIMULTANEOUS_S 5      /* links younger than this may have crossed */
 
-struct link_table {
-	struct map *by_id;   /* link_id -> struct link, owned */
-	struct map *by_node; /* Node-ID -> usable overlay link */
-	struct link *gone;   /* closed in this turn */
-	link_id last_id;
-};
-
 void link_table_new(struct peer *p)
 {
 	p->links = memory_alloc(sizeof(*p->links));
-	p->links->by_id = map_new(prng_next(&p->prng));
-	p->links->by_node = map_new(prng_next(&p->prng));
 }
 
 static void link_free(struct link *l)
 {
 	framing_free(&l->framing);
+	free(l->identity);
 	free(l);
 }
 
@@ -51,85 +39,89 @@ void link_table_sweep(struct peer *p)
 
 void link_table_free(struct peer *p)
 {
-	size_t cursor = 0;
-	void *l;
+	struct link_index *x = &p->links->index;
 
 	link_table_sweep(p);
-	while (map_next(p->links->by_id, &cursor, NULL, &l)) {
-		timer_disarm(&p->timers, &((struct link *)l)->timer);
-		link_free(l);
-	}
-	map_free(p->links->by_id);
-	map_free(p->links->by_node);
+	timer_disarm(&p->timers, &p->links->timer);
+	for (size_t i = 0; i < x->by_id.count; i++)
+		link_free(x->by_id.items[i]);
+	link_index_free(x);
 	free(p->links);
-}
-
-static struct slice link_id_key(const link_id *id)
-{
-	return slice_of(id, sizeof(*id));
-}
-
-static struct slice link_node_key(const struct node_id *id)
-{
-	return slice_of(id->bytes, sizeof(id->bytes));
 }
 
 struct link *link_of_id(const struct peer *p, link_id id)
 {
-	return map_find(p->links->by_id, link_id_key(&id));
+	return link_index_find(&p->links->index, id);
 }
 
 struct link *link_of_node(const struct peer *p, const struct node_id *node)
 {
-	return map_find(p->links->by_node, link_node_key(node));
+	return link_index_find_node(&p->links->index, node);
 }
 
 struct link *link_table_next(const struct peer *p, size_t *cursor)
 {
-	void *l;
-
-	return map_next(p->links->by_id, cursor, NULL, &l) ? l : NULL;
+	return link_index_next(&p->links->index, cursor);
 }
 
 size_t link_count(const struct peer *p)
 {
-	return map_count(p->links->by_id);
+	return p->links->index.by_id.count;
 }
 
 size_t link_usable_count(const struct peer *p)
 {
-	return map_count(p->links->by_node);
+	return p->links->index.by_node.count;
 }
 
-static void link_due(void *ctx, struct now now);
+/* ---- What the certificate says ---- */
 
-void link_wake(struct peer *p, struct link *l, struct instant at)
+static struct link_identity *link_identity_new(const struct identity *from)
 {
-	/* Armed earlier is good enough: link_due looks again. So most frames cost no heap work. */
-	if (timer_is_armed(&l->timer) && !instant_before(at, l->timer.at))
-		return;
-	if (!instant_is_never(at))
-		timer_arm(&p->timers, &l->timer, at, link_due, l);
+	size_t ids = from->node_id_count * sizeof(from->node_ids[0]);
+	size_t user = strlen(from->user) + 1;
+	struct link_identity *i = memory_alloc(sizeof(*i) + ids + user);
+
+	i->node_id_count = (uint8_t)from->node_id_count;
+	memcpy(i->node_ids, from->node_ids, ids);
+	memcpy((char *)(i->node_ids + from->node_id_count), from->user, user);
+	return i;
 }
+
+bool link_has_node_id(const struct link *l, const struct node_id *id)
+{
+	for (size_t i = 0; l->identity != NULL && i < l->identity->node_id_count; i++)
+		if (node_id_equal(&l->identity->node_ids[i], id))
+			return true;
+	return false;
+}
+
+const char *link_user(const struct link *l)
+{
+	return l->identity == NULL
+		       ? ""
+		       : (const char *)(l->identity->node_ids + l->identity->node_id_count);
+}
+
+/* ---- Coming and going ---- */
 
 static struct link *link_add(struct peer *p, struct now now, const struct address *address,
 			     enum overlay_link_type type, enum link_purpose purpose)
 {
 	struct link *l;
 
-	if (map_count(p->links->by_id) >= p->links_max)
+	if (link_count(p) >= p->links_max)
 		return NULL;
 	l = memory_alloc(sizeof(*l));
-	l->peer = p;
 	l->id = ++p->links->last_id;
-	l->type = type;
-	l->purpose = purpose;
+	l->type = (uint8_t)type;
+	l->purpose = (uint8_t)purpose;
 	l->address = *address;
 	l->is_client = true;
 	l->since = l->last_used = now.mono;
 	l->close_at = INSTANT_NEVER;
 	framing_init(&l->framing, now.mono, type != OVERLAY_LINK_TLS_TCP_FH_NO_ICE);
-	map_put(p->links->by_id, link_id_key(&l->id), l);
+	link_index_add(&p->links->index, l);
 	return l;
 }
 
@@ -141,7 +133,7 @@ struct link *link_open(struct peer *p, struct now now, const struct address *add
 	char text[ADDRESS_TEXT_SIZE];
 
 	if (l == NULL) {
-		log_warning(p->log, "link.limit", "links=%zu", map_count(p->links->by_id));
+		log_warning(p->log, "link.limit", "links=%zu", link_count(p));
 		return NULL;
 	}
 	l->state = LINK_OPENING;
@@ -149,7 +141,7 @@ struct link *link_open(struct peer *p, struct now now, const struct address *add
 	l->listens_at = *address;
 	l->opened = opened;
 	l->opened_ctx = ctx;
-	link_wake(p, l, instant_add(now.mono, duration_ms(LINK_OPEN_TIMEOUT_MS)));
+	link_wake(p, instant_add(now.mono, duration_ms(LINK_OPEN_TIMEOUT_MS)));
 	peer_queue_effect(p, &(struct effect){ .type = EFFECT_LINK_OPEN,
 					       .link = l->id,
 					       .address = *address,
@@ -184,10 +176,10 @@ static void link_unroute(struct peer *p, struct now now, struct link *l, bool is
 
 	if (link_of_node(p, &l->node_id) != l)
 		return;
-	map_remove(p->links->by_node, link_node_key(&l->node_id));
+	link_index_unroute(&p->links->index, &l->node_id);
 	other = link_other(p, l);
 	if (other != NULL) {
-		map_put(p->links->by_node, link_node_key(&other->node_id), other);
+		link_index_route(&p->links->index, other);
 		other->close_at = INSTANT_NEVER;
 		if (l->is_announced)
 			other->state = LINK_ATTACHED;
@@ -211,8 +203,7 @@ static void link_remove(struct peer *p, struct now now, struct link *l, int reas
 			    (l->state == LINK_SUSPECT && l->state_before == LINK_ATTACHED);
 
 	l->is_gone = true;
-	timer_disarm(&p->timers, &l->timer);
-	map_remove(p->links->by_id, link_id_key(&l->id));
+	link_index_remove(&p->links->index, l);
 	l->next_gone = p->links->gone;
 	p->links->gone = l;
 	if (was_opening) {
@@ -274,12 +265,12 @@ static void link_supersede(struct peer *p, struct now now, struct link *old, str
 
 	loser->close_at = instant_add(now.mono, decides ? duration_ms(LINK_SUPERSEDED_MS)
 							: duration_s(LINK_SUPERSEDED_OTHER_S));
-	link_wake(p, loser, loser->close_at);
+	link_wake(p, loser->close_at);
 	if (keep_old) {
 		fresh->state = old->state;
 		return;
 	}
-	map_put(p->links->by_node, link_node_key(&fresh->node_id), fresh);
+	link_index_route(&p->links->index, fresh);
 	fresh->state = old->state;
 	fresh->is_announced = old->is_announced;
 	fresh->is_client = old->is_client;
@@ -305,11 +296,10 @@ static void link_came_up(struct peer *p, struct now now, struct link *l)
 	if (l->purpose != LINK_OVERLAY)
 		return;
 	if (old == NULL)
-		map_put(p->links->by_node, link_node_key(&l->node_id), l);
+		link_index_route(&p->links->index, l);
 	else
 		link_supersede(p, now, old, l);
-	timer_disarm(&p->timers, &l->timer);
-	link_wake(p, l, instant_min(framing_deadline(l), l->close_at));
+	link_wake(p, instant_min(framing_deadline(l), l->close_at));
 }
 
 /* 0, or why the other end's certificate is refused. */
@@ -337,7 +327,7 @@ static void link_make_room(struct peer *p, struct now now)
 	struct link *l;
 	size_t cursor = 0;
 
-	if (map_count(p->links->by_id) < p->links_max)
+	if (link_count(p) < p->links_max)
 		return;
 	while ((l = link_table_next(p, &cursor)) != NULL)
 		if (l->state == LINK_UP && l->purpose == LINK_OVERLAY &&
@@ -379,7 +369,7 @@ link_id peer_link_accept(struct peer *p, struct now now, enum link_purpose purpo
 		peer_link_refused(p, remote, err);
 		return 0;
 	}
-	l->identity = identity;
+	l->identity = link_identity_new(&identity);
 	l->node_id = identity.node_id;
 	attach_name_link(p, l);
 	link_came_up(p, now, l);
@@ -391,17 +381,19 @@ link_id peer_link_accept(struct peer *p, struct now now, enum link_purpose purpo
 void peer_link_up(struct peer *p, struct now now, link_id link, struct slice certificate)
 {
 	struct link *l = link_of_id(p, link);
+	struct identity identity;
 	int err;
 
 	if (l == NULL || l->state != LINK_OPENING)
 		return;
-	err = link_identify(p, now, certificate, &l->identity);
+	err = link_identify(p, now, certificate, &identity);
 	if (err != 0) {
 		peer_link_refused(p, &l->address, err);
 		link_close(p, now, l, err);
 		return;
 	}
-	l->node_id = l->identity.node_id;
+	l->identity = link_identity_new(&identity);
+	l->node_id = identity.node_id;
 	attach_name_link(p, l);
 	link_came_up(p, now, l);
 	if (l->opened != NULL)
@@ -412,14 +404,15 @@ void peer_link_up(struct peer *p, struct now now, link_id link, struct slice cer
 void link_attach(struct peer *p, struct now now, struct link *l, const struct node_id *node,
 		 bool send_update)
 {
+	bool is_renamed = !node_id_equal(&l->node_id, node) && link_of_node(p, &l->node_id) == l;
 	struct link *routed;
 
-	if (!node_id_equal(&l->node_id, node) && link_of_node(p, &l->node_id) == l) {
-		/* Several Node-IDs in the certificate: now it is known which one is meant. */
-		map_remove(p->links->by_node, link_node_key(&l->node_id));
-		map_put(p->links->by_node, link_node_key(node), l);
-	}
+	/* Several Node-IDs in the certificate: now it is known which one is meant. */
+	if (is_renamed)
+		link_index_unroute(&p->links->index, &l->node_id);
 	l->node_id = *node;
+	if (is_renamed)
+		link_index_route(&p->links->index, l);
 	if (l->state == LINK_SUSPECT)
 		link_recover(p, now, l);
 	l->state = LINK_ATTACHED;
@@ -452,7 +445,7 @@ void link_suspect(struct peer *p, struct now now, struct link *l)
 	log_info(p->log, "link.suspect", "link=%llu node=%s unacknowledged=%zu",
 		 (unsigned long long)l->id, node_id_text(&l->node_id, node),
 		 framing_unacknowledged(&l->framing));
-	l->state_before = was_announced ? LINK_ATTACHED : l->state;
+	l->state_before = was_announced ? (uint8_t)LINK_ATTACHED : l->state;
 	l->state = LINK_SUSPECT;
 	link_unroute(p, now, l, false);
 }
@@ -469,10 +462,10 @@ void link_recover(struct peer *p, struct now now, struct link *l)
 	if (link_of_node(p, &l->node_id) != NULL) {
 		/* Another one has come meanwhile: this one is not needed. */
 		l->close_at = instant_add(now.mono, duration_s(LINK_SUPERSEDED_OTHER_S));
-		link_wake(p, l, l->close_at);
+		link_wake(p, l->close_at);
 		return;
 	}
-	map_put(p->links->by_node, link_node_key(&l->node_id), l);
+	link_index_route(&p->links->index, l);
 	if (l->state != LINK_ATTACHED)
 		return;
 	l->is_announced = true;
@@ -482,62 +475,9 @@ void link_recover(struct peer *p, struct now now, struct link *l)
 void link_release(struct peer *p, struct link *l)
 {
 	l->is_gone = true;
-	timer_disarm(&p->timers, &l->timer);
-	map_remove(p->links->by_id, link_id_key(&l->id));
+	link_index_remove(&p->links->index, l);
 	l->next_gone = p->links->gone;
 	p->links->gone = l;
-}
-
-/* Until when the other end may be taken for a node that is still joining (clients-permitted false, 11.1): a
- * peer sends an Update at once, a joining one within the time a join takes. A bootstrap link of ours is
- * exempt, as nobody sends an Update over it. */
-static struct instant link_client_until(const struct link *l)
-{
-	const struct peer *p = l->peer;
-
-	if (p->configuration->clients_permitted || p->client || !l->is_client ||
-	    (l->outgoing && l->state != LINK_ATTACHED))
-		return INSTANT_NEVER;
-	return instant_add(l->since, duration_s(LINK_CLIENT_TIMEOUT_S));
-}
-
-/* When link_due has to look again. */
-static struct instant link_deadline(const struct link *l)
-{
-	struct instant at = l->close_at;
-
-	if (l->state == LINK_OPENING)
-		return instant_add(l->since, duration_ms(LINK_OPEN_TIMEOUT_MS));
-	if (l->purpose != LINK_OVERLAY)
-		return instant_min(at, instant_add(l->since, duration_s(LINK_UNUSED_TIMEOUT_S)));
-	if (l->is_bootstrap)
-		at = instant_min(at, instant_add(l->last_used, duration_s(LINK_UNUSED_TIMEOUT_S)));
-	return instant_min(instant_min(at, link_client_until(l)), framing_deadline(l));
-}
-
-static void link_due(void *ctx, struct now now)
-{
-	struct link *l = ctx;
-	struct peer *p = l->peer;
-	bool is_unused = l->is_bootstrap || l->purpose != LINK_OVERLAY;
-
-	if (l->state == LINK_OPENING) {
-		if (instant_due(link_deadline(l), now.mono))
-			link_close(p, now, l, ERR_LINK);
-	} else if (instant_due(l->close_at, now.mono)) {
-		link_close(p, now, l, ERR_DUPLICATE);
-	} else if (is_unused &&
-		   instant_due(instant_add(l->last_used, duration_s(LINK_UNUSED_TIMEOUT_S)),
-			       now.mono)) {
-		link_close(p, now, l, 0);
-	} else if (l->purpose == LINK_OVERLAY && instant_due(link_client_until(l), now.mono)) {
-		peer_link_refused(p, &l->address, ERR_FORBIDDEN);
-		link_close(p, now, l, ERR_FORBIDDEN);
-	} else if (l->purpose == LINK_OVERLAY) {
-		framing_expire(p, now, l);
-	}
-	if (!l->is_gone)
-		link_wake(p, l, link_deadline(l));
 }
 
 void link_close_bad(struct peer *p, struct now now)
@@ -550,23 +490,13 @@ void link_close_bad(struct peer *p, struct now now)
 
 		for (size_t i = 0; i < p->configuration->bad_node_count; i++)
 			is_bad |=
-				identity_has_node_id(&l->identity, &p->configuration->bad_nodes[i]);
+				link_has_node_id(l, &p->configuration->bad_nodes[i]);
 		if (!is_bad)
 			continue;
 		peer_link_refused(p, &l->address, ERR_BAD_NODE);
 		link_close(p, now, l, ERR_BAD_NODE);
 		cursor = 0; /* closing may have opened others */
 	}
-}
-
-void link_set_watch(struct peer *p, const struct node_id *node, bool close_watch)
-{
-	struct link *l = link_of_node(p, node);
-
-	if (l == NULL || l->close_watch == close_watch)
-		return;
-	l->close_watch = close_watch;
-	link_wake(p, l, framing_deadline(l));
 }
 
 void link_let_go(struct peer *p, struct now now, const struct node_id *node)

@@ -35,21 +35,21 @@ bool link_next(const struct peer *p, size_t *cursor, struct link_info *out)
 		return false;
 	*out = (struct link_info){
 		.id = l->id,
-		.state = l->state,
-		.type = l->type,
+		.state = (enum link_state)l->state,
+		.type = (enum overlay_link_type)l->type,
 		.address = l->address,
 		.listens_at = l->listens_at,
 		.node_id = l->node_id,
 		.outgoing = l->outgoing,
 		.is_client = l->is_client,
 		.since = l->since,
-		.smoothed_rtt = l->framing.round_trip.smoothed,
+		.smoothed_rtt = round_trip_smoothed(&l->framing.round_trip),
 		.bytes_in = l->bytes_in,
 		.bytes_out = l->bytes_out,
 		.messages_in = l->messages_in,
 		.messages_out = l->messages_out,
 		.unacknowledged = framing_unacknowledged(&l->framing),
 	};
-	snprintf(out->user, sizeof(out->user), "%s", l->identity.user);
+	snprintf(out->user, sizeof(out->user), "%s", link_user(l));
 	return true;
 }

@@ -7,6 +7,9 @@
 #include "overlay/base/timer.h"
 #include "overlay/framing.h"
 #include "overlay/link.h"
+#include "overlay/link_index.h"
+
+#define LINK_OPEN_TIMEOUT_MS 5000 /* connection and handshake */
 
 struct peer;
 struct link;
@@ -14,18 +17,24 @@ struct link;
 /* How an opening link ended: it is up (err == 0), or it is gone. */
 typedef void link_opened_fn(void *ctx, struct now now, struct link *l, int err);
 
+/* What is kept of the other end's certificate. */
+struct link_identity {
+	uint8_t node_id_count;
+	struct node_id node_ids[]; /* and behind them the user's name with its NUL */
+};
+
+/* There are many: small things are kept small. */
 struct link {
-	struct peer *peer;
 	link_id id;
-	enum link_state state;
-	enum link_state state_before; /* LINK_SUSPECT */
-	enum link_purpose purpose;
-	enum overlay_link_type type;
+	struct link_identity *identity; /* owned; NULL while LINK_OPENING */
+	struct node_id node_id;         /* the Node-ID it uses: Attach tells among several */
 	struct address address;
 	struct address
 		listens_at; /* where the other end accepts links; ADDRESS_NONE: it has not said */
-	struct identity identity; /* of the other end's certificate */
-	struct node_id node_id;   /* the Node-ID it uses: Attach tells among several */
+	uint8_t state;        /* enum link_state */
+	uint8_t state_before; /* the same, of LINK_SUSPECT */
+	uint8_t purpose;      /* enum link_purpose */
+	uint8_t type;         /* enum overlay_link_type */
 	bool outgoing;
 	bool is_client;    /* no Join or Update came from it */
 	bool is_announced; /* the topology plug-in knows of it */
@@ -37,10 +46,16 @@ struct link {
 	struct instant close_at;  /* superseded by another link to the same node; never: not */
 	uint64_t bytes_in, bytes_out, messages_in, messages_out;
 	struct framing framing;
-	struct timer timer;
 	link_opened_fn *opened; /* while LINK_OPENING; NULL: nobody waits any more */
 	void *opened_ctx;
 	struct link *next_gone;
+};
+
+struct link_table {
+	struct link_index index; /* its links are owned */
+	struct link *gone;       /* closed in this turn */
+	link_id last_id;
+	struct timer timer; /* fires for whichever link comes first */
 };
 
 void link_table_new(struct peer *p);
@@ -58,7 +73,7 @@ struct link *link_of_id(const struct peer *p, link_id id);
 /* The usable (UP, ATTACHED) overlay link to a node. */
 struct link *link_of_node(const struct peer *p, const struct node_id *node);
 
-/* Walks the table in order of creation; start with *cursor == 0; NULL at the end. */
+/* Walks the table in order of creation; start with *cursor == 0; NULL at the end. Links may come and go meanwhile. */
 struct link *link_table_next(const struct peer *p, size_t *cursor);
 
 /* Nodes to which a usable overlay link leads. */
@@ -84,7 +99,14 @@ void link_recover(struct peer *p, struct now now, struct link *l);
  */
 void link_release(struct peer *p, struct link *l);
 
-/* The link's timer will fire at `at` or before. */
-void link_wake(struct peer *p, struct link *l, struct instant at);
+/* One of the other end's Node-IDs. */
+bool link_has_node_id(const struct link *l, const struct node_id *id);
+/* "" while it is not known. */
+const char *link_user(const struct link *l);
+
+/* ---- link_watch.c ---- */
+
+/* The table looks at its links at `at` or before. */
+void link_wake(struct peer *p, struct instant at);
 
 #endif

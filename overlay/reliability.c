@@ -133,7 +133,7 @@ static void reliability_pump(struct peer *p, struct now now, struct link *l)
 	for (uint64_t n = r->first; n != r->next && r->in_flight < r->window; n++)
 		if (reliability_entry(r, n)->state == ENTRY_QUEUED)
 			reliability_transmit(p, now, l, n);
-	link_wake(p, l, reliability_deadline(l));
+	link_wake(p, reliability_deadline(l));
 }
 
 static struct entry *reliability_queue(struct reliability *r, size_t len)
@@ -263,7 +263,7 @@ void reliability_acknowledge(struct peer *p, struct now now, struct link *l,
 static struct duration reliability_timeout(const struct link *l)
 {
 	const uint64_t most = RELIABILITY_TIMEOUT_MAX_MS * 1000;
-	uint64_t us = l->framing.round_trip.timeout.us;
+	uint64_t us = round_trip_timeout(&l->framing.round_trip).us;
 
 	for (unsigned i = 0; i < l->framing.reliability->backoff && us < most; i++)
 		us *= 2;

@@ -7,35 +7,38 @@
 #define ROUND_TRIP_TIMEOUT_MIN_MS 100
 #define ROUND_TRIP_TIMEOUT_MAX_MS 4000
 #define ROUND_TRIP_GRANULARITY_US 1000
+#define ROUND_TRIP_MAX_US 60000000u /* more is not believed */
 
 void round_trip_init(struct round_trip *r)
 {
-	*r = (struct round_trip){ .timeout = duration_ms(ROUND_TRIP_TIMEOUT_FIRST_MS) };
+	*r = (struct round_trip){ .timeout_ms = ROUND_TRIP_TIMEOUT_FIRST_MS };
 }
 
 void round_trip_add(struct round_trip *r, struct duration measured)
 {
-	uint64_t us = measured.us == 0 ? 1 : measured.us;
-	uint64_t wait;
+	uint32_t us = measured.us > ROUND_TRIP_MAX_US ? ROUND_TRIP_MAX_US : (uint32_t)measured.us;
+	uint32_t wait;
 
-	if (r->smoothed.us == 0) { /* RFC 6298 (2.2) */
-		r->smoothed.us = us;
-		r->variation.us = us / 2;
+	if (us == 0)
+		us = 1;
+	if (r->smoothed_us == 0) { /* RFC 6298 (2.2) */
+		r->smoothed_us = us;
+		r->variation_us = us / 2;
 	} else { /* (2.3) */
-		uint64_t apart = us > r->smoothed.us ? us - r->smoothed.us : r->smoothed.us - us;
+		uint32_t apart = us > r->smoothed_us ? us - r->smoothed_us : r->smoothed_us - us;
 
-		r->variation.us = (3 * r->variation.us + apart) / 4;
-		r->smoothed.us = (7 * r->smoothed.us + us) / 8;
-		if (r->smoothed.us == 0)
-			r->smoothed.us = 1;
+		r->variation_us = (3 * r->variation_us + apart) / 4;
+		r->smoothed_us = (7 * r->smoothed_us + us) / 8;
+		if (r->smoothed_us == 0)
+			r->smoothed_us = 1;
 	}
-	wait = 4 * r->variation.us;
+	wait = 4 * r->variation_us;
 	if (wait < ROUND_TRIP_GRANULARITY_US)
 		wait = ROUND_TRIP_GRANULARITY_US;
-	wait = (r->smoothed.us + wait + 999) / 1000; /* ms, rounded up */
+	wait = (r->smoothed_us + wait + 999) / 1000; /* ms, rounded up */
 	if (wait < ROUND_TRIP_TIMEOUT_MIN_MS)
 		wait = ROUND_TRIP_TIMEOUT_MIN_MS;
 	if (wait > ROUND_TRIP_TIMEOUT_MAX_MS)
 		wait = ROUND_TRIP_TIMEOUT_MAX_MS;
-	r->timeout = duration_ms(wait);
+	r->timeout_ms = wait;
 }

@@ -88,6 +88,8 @@ static void inbound_sweep(void *ctx, struct now now)
 
 	while ((in = inbound_oldest(p)) != NULL && instant_due(inbound_expires(p, in), now.mono))
 		inbound_remove(p, in);
+	map_trim(p->transport->inbound);
+	map_trim(p->transport->handles);
 	if (in != NULL)
 		timer_arm(&p->timers, &p->transport->inbound_timer, inbound_expires(p, in),
 			  inbound_sweep, p);
@@ -427,8 +429,8 @@ static bool inbound_is_direct(const struct link *l, const struct message *m,
 			      const struct identity *signer)
 {
 	return m->header.via_list.len == 0 &&
-	       identity_has_node_id(&l->identity, &signer->node_id) &&
-	       (l->identity.node_id_count == 1 || l->state == LINK_UP ||
+	       link_has_node_id(l, &signer->node_id) &&
+	       (l->identity->node_id_count == 1 || l->state == LINK_UP ||
 		node_id_equal(&l->node_id, &signer->node_id));
 }
 

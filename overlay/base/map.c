@@ -8,15 +8,15 @@
 
 #include "overlay/base/invariant.h"
 
-#define MAP_ROOM_FIRST 8       /* entries */
+#define MAP_ROOM_FIRST 4       /* entries */
 #define MAP_KEY_INLINE 16      /* bytes: a Node-ID needs no memory of its own */
 #define MAP_SLOT_EMPTY 0u
 #define MAP_SLOT_GONE UINT32_MAX
 
 struct map_entry {
-	uint64_t hash;
 	void *value; /* NULL: removed; the entry waits for the next rebuild */
-	size_t len;
+	uint32_t hash;
+	uint32_t len; /* of the key */
 	union {
 		uint8_t bytes[MAP_KEY_INLINE];
 		uint8_t *owned; /* when len > MAP_KEY_INLINE */
@@ -26,9 +26,10 @@ struct map_entry {
 struct map {
 	struct map_entry *entries; /* in order of insertion, removed ones among them */
 	uint32_t *slots;           /* index of the entry + 1, or MAP_SLOT_* */
-	size_t count;              /* live entries */
-	size_t used;               /* entries, removed ones included */
-	size_t room;               /* entries; there are twice as many slots */
+	uint32_t count;            /* live entries */
+	uint32_t first;            /* no live entry before this one */
+	uint32_t used;             /* entries, removed ones included */
+	uint32_t room;             /* entries; there are twice as many slots */
 	uint64_t seed[2];
 };
 
@@ -51,7 +52,7 @@ static void map_sip_round(uint64_t v[4])
 	v[2] = map_rotate(v[2], 32);
 }
 
-static uint64_t map_hash(const struct map *m, struct slice key)
+static uint32_t map_hash(const struct map *m, struct slice key)
 {
 	uint64_t v[4] = {
 		m->seed[0] ^ 0x736f6d6570736575u,
@@ -79,7 +80,7 @@ static uint64_t map_hash(const struct map *m, struct slice key)
 	v[2] ^= 0xff;
 	for (int i_round = 0; i_round < 3; i_round++)
 		map_sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+	return (uint32_t)(v[0] ^ v[1] ^ v[2] ^ v[3]);
 }
 
 static struct slice map_entry_key(const struct map_entry *e)
@@ -114,9 +115,9 @@ size_t map_count(const struct map *m)
 }
 
 /* The slot that points to `key`, or SIZE_MAX. */
-static size_t map_slot_of(const struct map *m, struct slice key, uint64_t hash)
+static size_t map_slot_of(const struct map *m, struct slice key, uint32_t hash)
 {
-	size_t mask = 2 * m->room - 1;
+	size_t mask = 2 * (size_t)m->room - 1;
 
 	if (m->count == 0)
 		return SIZE_MAX;
@@ -133,14 +134,14 @@ static size_t map_slot_of(const struct map *m, struct slice key, uint64_t hash)
 }
 
 /* Packs the live entries into new arrays of `room`, a power of two. */
-static void map_rebuild(struct map *m, size_t room)
+static void map_rebuild(struct map *m, uint32_t room)
 {
 	struct map_entry *entries = memory_alloc(room * sizeof(*entries));
-	uint32_t *slots = memory_alloc(2 * room * sizeof(*slots));
-	size_t mask = 2 * room - 1;
-	size_t used = 0;
+	uint32_t *slots = memory_alloc(2 * (size_t)room * sizeof(*slots));
+	size_t mask = 2 * (size_t)room - 1;
+	uint32_t used = 0;
 
-	invariant(room < MAP_SLOT_GONE);
+	invariant(room < MAP_SLOT_GONE / 2);
 	for (size_t i = 0; i < m->used; i++) {
 		size_t at;
 
@@ -149,14 +150,40 @@ static void map_rebuild(struct map *m, size_t room)
 		entries[used] = m->entries[i];
 		for (at = entries[used].hash & mask; slots[at] != MAP_SLOT_EMPTY; at = (at + 1) & mask)
 			;
-		slots[at] = (uint32_t)++used;
+		slots[at] = ++used;
 	}
 	free(m->entries);
 	free(m->slots);
 	m->entries = entries;
 	m->slots = slots;
+	m->first = 0;
 	m->used = used;
 	m->room = room;
+}
+
+/* The smallest room that is at most half full. */
+static uint32_t map_room_wanted(const struct map *m)
+{
+	uint32_t room = MAP_ROOM_FIRST;
+
+	while (room < 2 * m->count)
+		room *= 2;
+	return room;
+}
+
+static void map_release(struct map *m)
+{
+	free(m->entries);
+	free(m->slots);
+	m->entries = NULL;
+	m->slots = NULL;
+	m->first = m->used = m->room = 0;
+}
+
+void map_trim(struct map *m)
+{
+	if (m->count > 0 && m->room / 4 > map_room_wanted(m) / 2)
+		map_rebuild(m, map_room_wanted(m));
 }
 
 void *map_find(const struct map *m, struct slice key)
@@ -169,13 +196,13 @@ void *map_find(const struct map *m, struct slice key)
 	return slot == SIZE_MAX ? NULL : m->entries[m->slots[slot] - 1].value;
 }
 
-static void map_entry_set(struct map_entry *e, struct slice key, uint64_t hash, void *value)
+static void map_entry_set(struct map_entry *e, struct slice key, uint32_t hash, void *value)
 {
 	uint8_t *bytes = e->key.bytes;
 
 	e->hash = hash;
 	e->value = value;
-	e->len = key.len;
+	e->len = (uint32_t)key.len;
 	if (key.len > MAP_KEY_INLINE)
 		bytes = e->key.owned = memory_alloc(key.len);
 	if (key.len > 0)
@@ -184,11 +211,11 @@ static void map_entry_set(struct map_entry *e, struct slice key, uint64_t hash, 
 
 void *map_put(struct map *m, struct slice key, void *value)
 {
-	uint64_t hash = map_hash(m, key);
+	uint32_t hash = map_hash(m, key);
 	size_t slot = map_slot_of(m, key, hash);
 	size_t mask, at;
 
-	invariant(value != NULL);
+	invariant(value != NULL && key.len <= UINT32_MAX);
 	if (slot != SIZE_MAX) {
 		struct map_entry *e = &m->entries[m->slots[slot] - 1];
 		void *before = e->value;
@@ -198,13 +225,12 @@ void *map_put(struct map *m, struct slice key, void *value)
 	}
 	/* Every entry ever put since the last rebuild took a slot, so at least half of them stay empty. */
 	if (m->used == m->room)
-		map_rebuild(m, m->room == 0 ? MAP_ROOM_FIRST
-					    : m->count > m->room / 2 ? 2 * m->room : m->room);
-	mask = 2 * m->room - 1;
+		map_rebuild(m, m->count == 0 ? MAP_ROOM_FIRST : map_room_wanted(m));
+	mask = 2 * (size_t)m->room - 1;
 	for (at = hash & mask; m->slots[at] != MAP_SLOT_EMPTY; at = (at + 1) & mask)
 		;
 	map_entry_set(&m->entries[m->used], key, hash, value);
-	m->slots[at] = (uint32_t)++m->used;
+	m->slots[at] = ++m->used;
 	m->count++;
 	return NULL;
 }
@@ -223,12 +249,17 @@ void *map_remove(struct map *m, struct slice key)
 		free(e->key.owned);
 	e->value = NULL;
 	m->slots[slot] = MAP_SLOT_GONE;
-	m->count--;
+	if (--m->count == 0)
+		map_release(m);
+	while (m->first < m->used && m->entries[m->first].value == NULL)
+		m->first++;
 	return value;
 }
 
 bool map_next(const struct map *m, size_t *cursor, struct slice *key, void **value)
 {
+	if (*cursor < m->first)
+		*cursor = m->first;
 	while (*cursor < m->used) {
 		const struct map_entry *e = &m->entries[(*cursor)++];
 

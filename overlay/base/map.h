@@ -26,6 +26,10 @@ void *map_put(struct map *m, struct slice key, void *value);
 /* Takes `key` out and returns its value, or NULL. */
 void *map_remove(struct map *m, struct slice key);
 
+/* Gives back memory that many removals have left unused. Not within a walk. A map that falls empty, and one that
+ * grows again, do so by themselves. */
+void map_trim(struct map *m);
+
 /* Walks in order of insertion: start with *cursor == 0; false at the end. The entry just returned may be
  * removed during the walk, others may not be added. */
 bool map_next(const struct map *m, size_t *cursor, struct slice *key, void **value);

@@ -6,7 +6,7 @@
 
 #include "overlay/base/invariant.h"
 
-#define TIMER_HEAP_ROOM_FIRST 16 /* timers */
+#define TIMER_HEAP_ROOM_FIRST 8 /* timers */
 
 void timer_heap_init(struct timer_heap *h)
 {
@@ -31,7 +31,7 @@ static bool timer_earlier(const struct timer *a, const struct timer *b)
 static void timer_set(struct timer_heap *h, size_t i, struct timer *t)
 {
 	h->items[i] = t;
-	t->place = i + 1;
+	t->place = (uint32_t)i + 1;
 }
 
 /* Lets `t`, whose place is i, rise or sink to where it belongs. */
@@ -56,15 +56,19 @@ static void timer_settle(struct timer_heap *h, size_t i, struct timer *t)
 	timer_set(h, i, t);
 }
 
+static void timer_heap_resize(struct timer_heap *h, size_t room)
+{
+	h->items = memory_resize(h->items, room * sizeof(*h->items));
+	h->room = room;
+}
+
 void timer_arm(struct timer_heap *h, struct timer *t, struct instant at, timer_fn *fire, void *ctx)
 {
 	size_t i;
 
 	if (t->place == 0) {
-		if (h->count == h->room) {
-			h->room = h->room == 0 ? TIMER_HEAP_ROOM_FIRST : 2 * h->room;
-			h->items = memory_resize(h->items, h->room * sizeof(struct timer *));
-		}
+		if (h->count == h->room)
+			timer_heap_resize(h, h->room == 0 ? TIMER_HEAP_ROOM_FIRST : 2 * h->room);
 		i = h->count++;
 		h->items[i] = t;
 	} else {
@@ -91,6 +95,8 @@ void timer_disarm(struct timer_heap *h, struct timer *t)
 	last = h->items[--h->count];
 	if (last != t)
 		timer_settle(h, i, last);
+	if (h->room > TIMER_HEAP_ROOM_FIRST && h->count < h->room / 4)
+		timer_heap_resize(h, h->room / 2);
 }
 
 struct instant timer_heap_deadline(const struct timer_heap *h)

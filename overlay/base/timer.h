@@ -19,7 +19,7 @@ struct timer {
 	void *ctx;
 	struct instant at;
 	uint64_t sequence;
-	size_t place; /* index in the heap + 1; 0: not armed */
+	uint32_t place; /* index in the heap + 1; 0: not armed */
 };
 
 struct timer_heap {

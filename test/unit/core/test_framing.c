@@ -114,21 +114,35 @@ START_TEST(framing_mask_shows_what_was_received)
 	/* Nothing yet. */
 	ck_assert_uint_eq(framing_received_mask(&f, 7), 0);
 	/* N-1, N-2 and N-5; bit 0 stands for N-1. */
-	f.recent[0] = 99;
-	f.recent[1] = 98;
-	f.recent[2] = 95;
-	f.recent_count = 3;
+	framing_note(&f, 99);
+	framing_note(&f, 98);
+	framing_note(&f, 95);
 	ck_assert_uint_eq(framing_received_mask(&f, 100), 0x13);
 	/* N-31 is the last that counts (N-32 < M < N); later ones do not. */
-	f.recent[0] = 69;
-	f.recent[1] = 68;
-	f.recent[2] = 101;
+	f = (struct framing){ 0 };
+	framing_note(&f, 69);
+	framing_note(&f, 68);
+	framing_note(&f, 101);
 	ck_assert_uint_eq(framing_received_mask(&f, 100), 0x40000000);
 	/* Across the wrap. */
-	f.recent[0] = UINT32_MAX;
-	f.recent[1] = 0;
-	f.recent_count = 2;
+	f = (struct framing){ 0 };
+	framing_note(&f, UINT32_MAX);
+	framing_note(&f, 0);
 	ck_assert_uint_eq(framing_received_mask(&f, 1), 3);
+	ck_assert(framing_is_noted(&f, UINT32_MAX));
+	/* A number that came late takes its place. */
+	framing_note(&f, 64);
+	framing_note(&f, 34);
+	ck_assert_uint_eq(framing_received_mask(&f, 65), 0x40000001);
+	ck_assert_uint_eq(framing_received_mask(&f, 64), 0x20000000);
+	ck_assert(framing_is_noted(&f, 0));
+	/* Numbers from elsewhere: the other end counts anew. */
+	framing_note(&f, 1000);
+	ck_assert(!framing_is_noted(&f, 64));
+	ck_assert_uint_eq(framing_received_mask(&f, 1001), 1);
+	framing_note(&f, 3);
+	ck_assert(framing_is_noted(&f, 3));
+	ck_assert_uint_eq(framing_received_mask(&f, 4), 1);
 }
 END_TEST
 
@@ -303,18 +317,18 @@ START_TEST(round_trip_follows_rfc_6298)
 	struct round_trip r;
 
 	round_trip_init(&r);
-	ck_assert_uint_eq(r.timeout.us, 500000);
+	ck_assert_uint_eq(round_trip_timeout(&r).us, 500000);
 	round_trip_add(&r, duration_ms(200));
-	ck_assert_uint_eq(r.smoothed.us, 200000);
-	ck_assert_uint_eq(r.variation.us, 100000);
-	ck_assert_uint_eq(r.timeout.us, 600000);
+	ck_assert_uint_eq(r.smoothed_us, 200000);
+	ck_assert_uint_eq(r.variation_us, 100000);
+	ck_assert_uint_eq(round_trip_timeout(&r).us, 600000);
 	round_trip_add(&r, duration_ms(280));
-	ck_assert_uint_eq(r.variation.us, 95000);
-	ck_assert_uint_eq(r.smoothed.us, 210000);
-	ck_assert_uint_eq(r.timeout.us, 590000);
+	ck_assert_uint_eq(r.variation_us, 95000);
+	ck_assert_uint_eq(r.smoothed_us, 210000);
+	ck_assert_uint_eq(round_trip_timeout(&r).us, 590000);
 	for (size_t i = 0; i < 100; i++)
 		round_trip_add(&r, duration_us(50));
-	ck_assert_uint_eq(r.timeout.us, 100000);
+	ck_assert_uint_eq(round_trip_timeout(&r).us, 100000);
 }
 END_TEST
 
