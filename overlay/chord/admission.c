@@ -49,7 +49,7 @@ static void admission_handed_over(void *ctx, struct now now, int err)
 	(void)chord_tables_set_ready(c, now, &joining, true);
 	/* Step 7, before anything else goes to it; step 8 follows with the coalesced Updates. */
 	update_send(c, now, &joining, CHORD_NEIGHBORS);
-	update_changed(c, now, true);
+	update_changed(c, now, UPDATE_NEIGHBORS, true);
 }
 
 static struct admission_ticket *admission_ticket(struct chord *c)

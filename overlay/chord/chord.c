@@ -233,7 +233,7 @@ static void chord_link_up(void *ctx, struct now now, const struct node_id *id, b
 	node->is_attached = true;
 	node->has_left = false;
 	/* It lives after all. */
-	chord_tables_unquarantine(c, id);
+	quarantine_remove(c, id);
 	update_greet(c, now, id, send_update);
 	join_progress(c, now);
 }
@@ -259,7 +259,8 @@ static void chord_link_down(void *ctx, struct now now, const struct node_id *id)
 	if (node == NULL)
 		return;
 	if (node->is_ready) {
-		chord_tables_quarantine(c, now, id);
+		tuning_failed(c, now);
+		quarantine_add(c, now, id);
 		partition_soon(c, now);
 	}
 	chord_link_gone(c, now, id);
@@ -335,6 +336,7 @@ struct chord *chord_new(struct peer *p)
 	c->is_client = peer_is_client(p);
 	c->reach = CHORD_REACH_MIN;
 	c->finger_count = CHORD_FINGERS_MIN;
+	c->fingers = memory_alloc(c->finger_count * sizeof(*c->fingers));
 	c->stabilize_ms = CHORD_STABILIZE_MIN_MS;
 	peer_set_topology(p, &CHORD_OPS, c);
 	update_start(c);
@@ -357,7 +359,11 @@ void chord_free(struct chord *c)
 	partition_stop(c);
 	leave_stop(c);
 	timer_disarm(peer_timers(c->peer), &c->hold_timer);
+	surplus_stop(c);
+	chord_attach_stop(c);
 	free(c->nodes);
 	free(c->routable);
+	free(c->fingers);
+	free(c->quarantine);
 	free(c);
 }

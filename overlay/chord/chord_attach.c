@@ -1,14 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /* The Attaches that the plug-in makes: to neighbours through whoever named them (10.6), to fingers by
  * ordinary routing, to the Admitting Peer and to a foreign ring through a bootstrap node. */
+#include <stdlib.h>
+
 #include "overlay/chord/chord_state.h"
 
-static struct chord_attach *chord_attach_slot(struct chord *c)
+static struct chord_attach *chord_attach_new(struct chord *c, const struct chord_attach *what)
 {
-	for (size_t i = 0; i < CHORD_ATTACHES_MAX; i++)
-		if (c->attaches[i].chord == NULL)
-			return &c->attaches[i];
-	return NULL;
+	struct chord_attach *a;
+
+	if (c->attach_count == CHORD_ATTACHES_MAX)
+		return NULL;
+	a = memory_alloc(sizeof(*a));
+	*a = *what;
+	a->chord = c;
+	a->next = c->attaches;
+	c->attaches = a;
+	c->attach_count++;
+	return a;
+}
+
+static void chord_attach_free(struct chord_attach *a)
+{
+	struct chord_attach **at = &a->chord->attaches;
+
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	a->chord->attach_count--;
+	free(a);
+}
+
+void chord_attach_stop(struct chord *c)
+{
+	while (c->attaches != NULL)
+		chord_attach_free(c->attaches);
 }
 
 static void chord_attach_log(const struct chord *c, const struct chord_attach *a, int err)
@@ -22,16 +48,19 @@ static void chord_attach_log(const struct chord *c, const struct chord_attach *a
 static void chord_attach_done(void *ctx, struct now now, int err, const struct node_id *node,
 			      link_id link)
 {
-	struct chord_attach *slot = ctx;
-	struct chord_attach a = *slot;
+	struct chord_attach *done = ctx;
+	struct chord_attach a = *done;
 	struct chord *c = a.chord;
+	struct chord_node *found = node == NULL ? NULL : chord_tables_find(c, node);
 
 	(void)link;
-	/* The slot is free from here on: what follows may start another Attach. */
-	slot->chord = NULL;
+	/* It is over from here on: what follows may start another Attach. */
+	chord_attach_free(done);
 	c->now_hint = now.mono;
 	if (err != 0)
 		chord_attach_log(c, &a, err);
+	else if (found != NULL)
+		found->is_sought = true;
 	switch (a.purpose) {
 	case ATTACH_ADMITTING:
 		if (c->is_client)
@@ -46,9 +75,12 @@ static void chord_attach_done(void *ctx, struct now now, int err, const struct n
 	case ATTACH_PARTITION:
 		/* With ERR_IN_PROGRESS the other side's own Attach is under way and will do. */
 		if (err != 0 && err != ERR_IN_PROGRESS && chord_tables_find(c, &a.id) == NULL) {
-			chord_tables_quarantine(c, now, &a.id);
+			quarantine_add(c, now, &a.id);
 			chord_tables_recompute(c, now);
 		}
+		/* A foreign ring learns who we are, wherever its node stands (10.7.4.4). */
+		if (err == 0 && a.purpose == ATTACH_PARTITION)
+			update_send(c, now, &a.id, CHORD_NEIGHBORS);
 		join_progress(c, now);
 		break;
 	}
@@ -61,10 +93,10 @@ static bool chord_attach_is_wanted(struct chord *c, struct now now, const struct
 
 	if (node_id_equal(id, &c->self) || node_id_is_zero(id) || node_id_is_wildcard(id))
 		return false;
-	if ((node != NULL && node->is_attached) || chord_tables_is_quarantined(c, now, id))
+	if ((node != NULL && node->is_attached) || quarantine_has(c, now, id))
 		return false;
-	for (size_t i = 0; i < CHORD_ATTACHES_MAX; i++)
-		if (c->attaches[i].chord != NULL && node_id_equal(&c->attaches[i].id, id))
+	for (const struct chord_attach *a = c->attaches; a != NULL; a = a->next)
+		if (node_id_equal(&a->id, id))
 			return false;
 	return true;
 }
@@ -72,14 +104,12 @@ static bool chord_attach_is_wanted(struct chord *c, struct now now, const struct
 static bool chord_attach_begin(struct chord *c, struct now now, const struct chord_attach *what,
 			       const struct destination *destinations, size_t count, link_id via)
 {
-	struct chord_attach *a = chord_attach_slot(c);
+	struct chord_attach *a = chord_attach_new(c, what);
 
 	if (a == NULL)
 		return false;
-	*a = *what;
-	a->chord = c;
 	if (attach_start(c->peer, now, destinations, count, via, true, chord_attach_done, a) != 0) {
-		a->chord = NULL;
+		chord_attach_free(a);
 		return false;
 	}
 	return true;
@@ -131,8 +161,8 @@ bool chord_attach_partition(struct chord *c, struct now now, const struct node_i
 
 bool chord_attach_is_busy(const struct chord *c)
 {
-	for (size_t i = 0; i < CHORD_ATTACHES_MAX; i++)
-		if (c->attaches[i].chord != NULL && c->attaches[i].purpose == ATTACH_NEIGHBOR)
+	for (const struct chord_attach *a = c->attaches; a != NULL; a = a->next)
+		if (a->purpose == ATTACH_NEIGHBOR)
 			return true;
 	return false;
 }

@@ -15,6 +15,7 @@
 
 #define CHORD_NODES_MAX 4096    /* nodes linked to us */
 #define CHORD_REACH_MIN 3       /* neighbours wanted on either side (10.7) */
+#define CHORD_REACH_MAX 20      /* log2 of a million peers; a hostile neighbourhood cannot ask for more */
 #define CHORD_FINGERS_MIN 16    /* 10.7.4.3 */
 #define CHORD_FINGERS_MAX 128
 #define CHORD_ATTACHES_MAX 64   /* Attaches of ours under way */
@@ -23,8 +24,12 @@
 /* A node just found dead or not answering is not believed in again for so long, whoever names it: an old
  * Update may still be on its way. */
 #define CHORD_QUARANTINE_MS 5000
+/* Who does not answer again and again is left alone for twice as long each time. */
+#define CHORD_QUARANTINE_DOUBLINGS 2
 /* Changes that follow each other closely share one Update. */
 #define CHORD_UPDATE_COALESCE_MS 20
+/* Changes beyond the nearest neighbours can wait for others to come along. */
+#define CHORD_UPDATE_FAR_MS 1000
 /* peer_ready Updates to nodes that are not neighbours are sent this long after the first change. */
 #define CHORD_PEER_READY_COALESCE_MS 1000
 /* New replicas wait so long for a better match after a successor was lost. RFC 6940 10.7.1 recommends 30 s
@@ -33,9 +38,11 @@
  * has too few copies, so this is a declared deviation. */
 #define REPLICA_HOLD_DOWN_MS 1000
 /* The first successor is asked for its neighbours at an interval that starts low after a change and
- * doubles while nothing changes. */
+ * doubles while nothing changes; at most to the interval of tuning.c, within these bounds. RFC 7363 6.6
+ * recommends not to go below 15 s. */
 #define CHORD_STABILIZE_MIN_MS 1000
 #define CHORD_STABILIZE_MAX_MS 30000
+#define CHORD_TUNED_MIN_MS 15000
 /* Partition check (10.7.4.4). */
 #define CHORD_PARTITION_CHECK_MS 60000
 /* Sooner when a peer was lost: it may be on the other side of a cut. */
@@ -44,16 +51,23 @@
 /* A node with a link to us. */
 struct chord_node {
 	struct node_id id;
+	struct instant ready_since;
+	struct instant asked;          /* when it was last asked for an Update */
+	struct instant needless_since; /* nothing here needs its link since then; zero: something does */
+	uint32_t born_s; /* monotonic second when it came into being, as it says (RFC 7363 6.4); 0: not known */
+	uint32_t window_s;        /* when counting `attaches_caused` began */
+	uint16_t attaches_caused; /* by its Updates */
 	bool is_attached; /* the core said so; else only a direct message came from it */
 	bool is_ready;
-	bool has_left; /* its Leave came: an Update still on its way does not bring it back */
-	struct instant ready_since;
-	struct instant asked; /* when it was last asked for an Update */
+	bool is_neighbor; /* in the Neighbor Table */
+	bool is_sought;   /* an Attach of ours made the link: it is ours to let go */
+	bool has_left;    /* its Leave came: an Update still on its way does not bring it back */
 };
 
 struct chord_quarantine {
 	struct node_id id;
 	struct instant until;
+	uint8_t failures; /* in a row */
 };
 
 enum chord_attach_purpose { ATTACH_NEIGHBOR, ATTACH_FINGER, ATTACH_ADMITTING, ATTACH_PARTITION };
@@ -62,7 +76,8 @@ struct chord;
 
 /* An Attach of ours under way. */
 struct chord_attach {
-	struct chord *chord; /* NULL: free slot */
+	struct chord *chord;
+	struct chord_attach *next;
 	enum chord_attach_purpose purpose;
 	struct node_id id;   /* asked for; zero when a Resource-ID was */
 	size_t finger;       /* ATTACH_FINGER: index */
@@ -74,12 +89,29 @@ struct chord_finger {
 	bool was_found;    /* when the tables were last looked over */
 };
 
-#define FINGERS_SEARCHES_MAX 16
+#define FINGERS_SEARCHES_MAX 8
 
 /* A Ping for a finger under way. */
 struct fingers_search {
 	struct chord *chord; /* NULL: free */
 	size_t index;
+};
+
+/* How far the news of a change of the Neighbor Table goes. */
+enum update_scope {
+	UPDATE_NOBODY,
+	UPDATE_NEXT,      /* first successor and predecessor */
+	UPDATE_NEAREST,   /* the first CHORD_REACH_MIN on either side */
+	UPDATE_NEIGHBORS  /* all neighbours */
+};
+
+#define TUNING_FAILURES_MAX 16
+
+/* RFC 7363: what the overlay is like, as far as our own table shows. */
+struct tuning {
+	uint32_t failures_s[TUNING_FAILURES_MAX]; /* monotonic second of the latest failures, a ring */
+	size_t failure_next;
+	size_t failure_count;
 };
 
 enum join_state {
@@ -141,39 +173,46 @@ struct chord {
 	size_t routable_count;
 
 	size_t reach; /* r: neighbours kept on either side */
-	struct node_id predecessors[TOPOLOGY_NEIGHBORS_MAX]; /* nearest first */
+	struct node_id predecessors[CHORD_REACH_MAX]; /* nearest first */
 	size_t predecessor_count;
-	struct node_id successors[TOPOLOGY_NEIGHBORS_MAX]; /* nearest first */
+	struct node_id successors[CHORD_REACH_MAX]; /* nearest first */
 	size_t successor_count;
 	/* A predecessor nearer than any ready one that our Admitting Peer told us of: not ours is what it
 	 * owns, though the link to it is only being made. */
 	struct node_id bound;
 	bool has_bound;
-	struct chord_finger fingers[CHORD_FINGERS_MAX];
+	struct chord_finger *fingers; /* owned */
 	size_t finger_count;
 	struct fingers_search searches[FINGERS_SEARCHES_MAX];
 	size_t finger_population; /* estimate of N when the fingers were last filled */
 
-	struct chord_quarantine quarantine[CHORD_QUARANTINE_MAX];
-	size_t quarantine_next;
-	struct chord_attach attaches[CHORD_ATTACHES_MAX];
+	struct chord_quarantine *quarantine; /* owned */
+	size_t quarantine_count;
+	struct chord_attach *attaches; /* owned list */
+	size_t attach_count;
+	struct tuning tuning;
 
 	struct join join;
 	struct admission admission;
 	struct leaving leaving;
 
-	bool is_ready_due; /* the next round of Updates also goes to the whole Connection Table */
+	enum update_scope update_scope; /* of the Updates that update_timer will send */
+	bool is_pull_due;               /* and of whom it will ask for what we miss */
 	struct timer update_timer;
 	struct timer ready_timer;
 	struct timer periodic_timer;
+	struct instant full_round; /* when periodic Updates go to all neighbours next */
 	struct timer hold_timer; /* armed while new replicas wait */
 	struct timer stabilize_timer;
 	uint64_t stabilize_ms;
 	struct node_id stabilize_asked; /* who has not answered yet; zero: nobody */
+	uint64_t stabilize_transaction;
+	struct timer silence_timer; /* it had time enough to answer */
 	bool stabilize_predecessor; /* whose turn it is */
 	struct timer finger_timer;
 	struct timer fill_timer;
 	size_t fill_next; /* finger to look at next */
+	struct timer surplus_timer;
 	struct timer partition_timer;
 	struct node_id partition_bootstrap; /* whom the question under way went through */
 	link_id partition_link;
@@ -193,21 +232,40 @@ bool chord_tables_set_ready(struct chord *c, struct now now, const struct node_i
 void chord_tables_recompute(struct chord *c, struct now now);
 /* `id`, were it ready, would be among the `reach` nearest on one side. */
 bool chord_tables_would_be_neighbor(const struct chord *c, const struct node_id *id, size_t reach);
+/* How many ready nodes stand between us and `id`, the nearer way round. */
+size_t chord_tables_rank(const struct chord *c, const struct node_id *id);
 bool chord_tables_is_neighbor(const struct chord *c, const struct node_id *id);
-/* Every member of the Neighbor Table once; `out` has room for 2 * TOPOLOGY_NEIGHBORS_MAX. */
-size_t chord_tables_neighbors(const struct chord *c, struct node_id *out);
+/* The first `depth` neighbours on either side, each once, successors first; `out` has room for 2 * CHORD_REACH_MAX. */
+size_t chord_tables_neighbors(const struct chord *c, size_t depth, struct node_id *out);
 /* Peers in the overlay, from the spacing of our neighbours (RFC 7363 6.1). At least 1. */
 size_t chord_tables_population(const struct chord *c);
-void chord_tables_quarantine(struct chord *c, struct now now, const struct node_id *id);
-bool chord_tables_is_quarantined(const struct chord *c, struct now now, const struct node_id *id);
-void chord_tables_unquarantine(struct chord *c, const struct node_id *id);
 /* The first and last identifier of finger `index` (0 is RFC 6940's i = 1). */
 void chord_tables_finger_range(const struct chord *c, size_t index, struct node_id *first,
 			       struct node_id *last);
 /* The finger that covers `id`, or CHORD_FINGERS_MAX. */
 size_t chord_tables_finger_of(const struct chord *c, const struct node_id *id);
 
+/* ---- quarantine.c ---- */
+
+void quarantine_add(struct chord *c, struct now now, const struct node_id *id);
+bool quarantine_has(const struct chord *c, struct now now, const struct node_id *id);
+void quarantine_remove(struct chord *c, const struct node_id *id);
+
+/* ---- tuning.c ---- */
+
+/* A neighbour or finger failed or left. */
+void tuning_failed(struct chord *c, struct now now);
+/* Between two rounds of stabilization (RFC 7363 6.6), within CHORD_TUNED_MIN_MS and chord-update-interval. */
+uint64_t tuning_interval_ms(const struct chord *c, struct now now);
+
+/* ---- surplus.c: links that nobody needs ---- */
+
+void surplus_begin(struct chord *c, struct now now);
+void surplus_stop(struct chord *c);
+
 /* ---- chord_attach.c: our Attaches ---- */
+
+void chord_attach_stop(struct chord *c);
 
 /* To a Node-ID learnt from `via`, source-routed through it (10.6); NULL: routed. Nothing happens when it is not wanted:
  * ourselves, attached, pending, quarantined, no free slot. True when one was started. */
@@ -229,8 +287,10 @@ void update_stop(struct chord *c);
 void update_send(struct chord *c, struct now now, const struct node_id *to, enum chord_update_type type);
 /* What a node newly linked, or one that asked, should get. */
 void update_greet(struct chord *c, struct now now, const struct node_id *to, bool is_full);
-/* The Neighbor Table changed; `range_changed`: what we are responsible for, too. */
-void update_changed(struct chord *c, struct now now, bool range_changed);
+/* The Neighbor Table changed: who is to hear of it. `range_changed`: what we are responsible for, too. */
+void update_changed(struct chord *c, struct now now, enum update_scope scope, bool range_changed);
+/* There may be neighbours that we do not know: asks those who do. */
+void update_pull(struct chord *c, struct now now);
 /* Attaches to those of `ids` that would be neighbours, by ordinary routing: who named them is leaving. */
 void update_learn_list(struct chord *c, struct now now, const struct node_id *ids, size_t count);
 /* Asks `node` for a full Update with a RouteQuery, at most once a second. */

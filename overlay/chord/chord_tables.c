@@ -5,7 +5,7 @@
 
 #include "overlay/chord/chord_state.h"
 
-#define CHORD_REACH_MAX 20 /* log2 of a million peers; a hostile neighbourhood cannot ask for more */
+#define CHORD_ROOM_STEP 16 /* nodes */
 
 /* The place of `id` among the nodes, or where it would go. */
 static size_t chord_tables_place(const struct chord *c, const struct node_id *id)
@@ -33,6 +33,13 @@ struct chord_node *chord_tables_find(const struct chord *c, const struct node_id
 	return NULL;
 }
 
+static void chord_tables_resize(struct chord *c, size_t room)
+{
+	c->node_room = room;
+	c->nodes = memory_resize(c->nodes, room * sizeof(*c->nodes));
+	c->routable = memory_resize(c->routable, room * sizeof(*c->routable));
+}
+
 struct chord_node *chord_tables_add(struct chord *c, const struct node_id *id)
 {
 	size_t place = chord_tables_place(c, id);
@@ -42,9 +49,7 @@ struct chord_node *chord_tables_add(struct chord *c, const struct node_id *id)
 	if (c->node_count == CHORD_NODES_MAX || node_id_equal(id, &c->self))
 		return NULL;
 	if (c->node_count == c->node_room) {
-		c->node_room = c->node_room == 0 ? 16 : 2 * c->node_room;
-		c->nodes = memory_resize(c->nodes, c->node_room * sizeof(*c->nodes));
-		c->routable = memory_resize(c->routable, c->node_room * sizeof(*c->routable));
+		chord_tables_resize(c, c->node_room + CHORD_ROOM_STEP);
 	}
 	memmove(&c->nodes[place + 1], &c->nodes[place],
 		(c->node_count - place) * sizeof(*c->nodes));
@@ -62,6 +67,8 @@ void chord_tables_remove(struct chord *c, const struct node_id *id)
 	c->node_count--;
 	memmove(&c->nodes[place], &c->nodes[place + 1],
 		(c->node_count - place) * sizeof(*c->nodes));
+	if (c->node_room >= c->node_count + 3 * CHORD_ROOM_STEP)
+		chord_tables_resize(c, c->node_room - 2 * CHORD_ROOM_STEP);
 }
 
 bool chord_tables_is_ready(const struct chord *c, const struct node_id *id)
@@ -112,16 +119,20 @@ static size_t chord_tables_log2(size_t n)
 size_t chord_tables_population(const struct chord *c)
 {
 	size_t span = c->predecessor_count + c->successor_count;
+	size_t known = c->routable_count + 1;
+	uint64_t estimate;
 	uint32_t ppb;
 
 	/* The lists meet on the far side of the ring: then all of it is known. */
 	if (c->predecessor_count == 0 || c->routable_count <= span)
-		return c->routable_count + 1;
+		return known;
 	ppb = node_id_share_ppb(&c->predecessors[c->predecessor_count - 1],
 				&c->successors[c->successor_count - 1]);
 	if (ppb == 0)
 		return (size_t)1 << CHORD_REACH_MAX;
-	return span * 1000000000ull / ppb + 1;
+	estimate = span * 1000000000ull / ppb + 1;
+	/* Whoever is linked to us and verified is there. */
+	return estimate > known ? estimate : known;
 }
 
 /* r = max(3, ceil(log2 N)). It falls only by two steps at once, so that an estimate at a boundary does not
@@ -166,7 +177,12 @@ static void chord_tables_set_fingers(struct chord *c)
 		if (last > CHORD_FINGERS_MAX)
 			last = CHORD_FINGERS_MAX;
 	}
-	c->finger_count = last;
+	if (last != c->finger_count) {
+		c->fingers = memory_resize(c->fingers, last * sizeof(*c->fingers));
+		for (size_t i = c->finger_count; i < last; i++)
+			c->fingers[i] = (struct chord_finger){ .was_found = false };
+		c->finger_count = last;
+	}
 	for (size_t i = 0; i < c->finger_count; i++) {
 		struct chord_finger *f = &c->fingers[i];
 
@@ -181,13 +197,9 @@ static void chord_tables_set_fingers(struct chord *c)
 	}
 }
 
-/* Which of the replica holders was lost: its place may be taken by somebody not known yet. */
-static bool chord_tables_lost_replica(const struct chord *c, const struct node_id *old, size_t old_count)
+static size_t chord_tables_replicas(size_t count)
 {
-	for (size_t i = 0; i < old_count && i < TOPOLOGY_REPLICAS; i++)
-		if (!chord_tables_is_ready(c, &old[i]))
-			return true;
-	return false;
+	return count < TOPOLOGY_REPLICAS ? count : TOPOLOGY_REPLICAS;
 }
 
 static void chord_tables_hold_over(void *ctx, struct now now)
@@ -216,23 +228,81 @@ static void chord_tables_log_change(const struct chord *c)
 }
 
 /* Who is next to us on the ring is watched closely: its loss must be noticed soon. */
-static void chord_tables_watch(const struct chord *c)
+static void chord_tables_mark(struct chord *c, const struct node_id *list, size_t count, bool *marks)
 {
-	for (size_t i = 0; i < c->node_count; i++)
-		link_set_watch(c->peer, &c->nodes[i].id,
-			       chord_tables_is_neighbor(c, &c->nodes[i].id));
+	for (size_t i = 0; i < count; i++)
+		marks[chord_tables_place(c, &list[i])] = true;
 }
 
-void chord_tables_recompute(struct chord *c, struct now now)
+static void chord_tables_watch(struct chord *c)
 {
-	struct node_id old_p[TOPOLOGY_NEIGHBORS_MAX];
-	struct node_id old_s[TOPOLOGY_NEIGHBORS_MAX];
-	size_t old_p_count = c->predecessor_count;
-	size_t old_s_count = c->successor_count;
-	bool range_changed;
+	bool *marks = memory_alloc(c->node_count + 1);
 
-	memcpy(old_p, c->predecessors, sizeof(old_p));
-	memcpy(old_s, c->successors, sizeof(old_s));
+	chord_tables_mark(c, c->successors, c->successor_count, marks);
+	chord_tables_mark(c, c->predecessors, c->predecessor_count, marks);
+	for (size_t i = 0; i < c->node_count; i++) {
+		if (c->nodes[i].is_neighbor == marks[i])
+			continue;
+		c->nodes[i].is_neighbor = marks[i];
+		link_set_watch(c->peer, &c->nodes[i].id, marks[i]);
+	}
+	free(marks);
+}
+
+/* The Neighbor Table as it was. */
+struct chord_tables_old {
+	struct node_id predecessors[CHORD_REACH_MAX];
+	struct node_id successors[CHORD_REACH_MAX];
+	size_t predecessor_count;
+	size_t successor_count;
+	size_t reach;
+};
+
+/* Somebody of an old list is there no more. */
+static bool chord_tables_lost(const struct chord *c, const struct node_id *old, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!chord_tables_is_ready(c, &old[i]))
+			return true;
+	return false;
+}
+
+static size_t chord_tables_nearest(size_t count)
+{
+	return count < CHORD_REACH_MIN ? count : CHORD_REACH_MIN;
+}
+
+/* The lists have changed: tells whoever must know. */
+static void chord_tables_changed(struct chord *c, struct now now, const struct chord_tables_old *old)
+{
+	enum update_scope scope = UPDATE_NEXT;
+	bool range_changed = (old->predecessor_count == 0) != (c->predecessor_count == 0) ||
+			     (old->predecessor_count > 0 &&
+			      !node_id_equal(&old->predecessors[0], &c->predecessors[0]));
+
+	if (!chord_tables_lists_equal(old->predecessors, chord_tables_nearest(old->predecessor_count),
+				      c->predecessors, chord_tables_nearest(c->predecessor_count)) ||
+	    !chord_tables_lists_equal(old->successors, chord_tables_nearest(old->successor_count),
+				      c->successors, chord_tables_nearest(c->successor_count)))
+		scope = UPDATE_NEAREST;
+	if (chord_tables_lost(c, old->successors, chord_tables_replicas(old->successor_count)))
+		timer_arm(peer_timers(c->peer), &c->hold_timer,
+			  instant_add(now.mono, duration_ms(REPLICA_HOLD_DOWN_MS)),
+			  chord_tables_hold_over, c);
+	update_changed(c, now, scope, range_changed);
+	/* Those at the ends of our lists know who comes after them, where we are short of somebody. */
+	if (c->reach > old->reach || chord_tables_lost(c, old->successors, old->successor_count) ||
+	    chord_tables_lost(c, old->predecessors, old->predecessor_count))
+		update_pull(c, now);
+	if (scope == UPDATE_NEAREST)
+		stabilize_soon(c, now);
+	fingers_refresh(c, now);
+	if (scope == UPDATE_NEAREST || range_changed)
+		chord_tell_storage(c, now);
+}
+
+static void chord_tables_derive(struct chord *c, struct now now)
+{
 	c->routable_count = 0;
 	for (size_t i = 0; i < c->node_count; i++)
 		if (c->nodes[i].is_ready)
@@ -241,31 +311,35 @@ void chord_tables_recompute(struct chord *c, struct now now)
 	chord_tables_set_reach(c);
 	chord_tables_set_lists(c);
 	chord_tables_set_fingers(c);
-	if (c->has_bound && (chord_tables_is_ready(c, &c->bound) ||
-			     chord_tables_is_quarantined(c, now, &c->bound)))
+	if (c->has_bound &&
+	    (chord_tables_is_ready(c, &c->bound) || quarantine_has(c, now, &c->bound)))
 		c->has_bound = false;
-	if (chord_tables_lists_equal(old_p, old_p_count, c->predecessors, c->predecessor_count) &&
-	    chord_tables_lists_equal(old_s, old_s_count, c->successors, c->successor_count)) {
+}
+
+void chord_tables_recompute(struct chord *c, struct now now)
+{
+	struct chord_tables_old old = { .predecessor_count = c->predecessor_count,
+					.successor_count = c->successor_count,
+					.reach = c->reach };
+
+	memcpy(old.predecessors, c->predecessors, sizeof(old.predecessors));
+	memcpy(old.successors, c->successors, sizeof(old.successors));
+	chord_tables_derive(c, now);
+	chord_tables_watch(c);
+	if (chord_tables_lists_equal(old.predecessors, old.predecessor_count, c->predecessors,
+				     c->predecessor_count) &&
+	    chord_tables_lists_equal(old.successors, old.successor_count, c->successors,
+				     c->successor_count)) {
 		fingers_refresh(c, now);
 		return;
 	}
-	chord_tables_watch(c);
 	/* Our own links going down behind us is no news. */
 	if (c->leaving.is_active && !c->is_member)
 		return;
 	chord_tables_log_change(c);
 	if (!c->is_member)
 		return;
-	range_changed = (old_p_count == 0) != (c->predecessor_count == 0) ||
-			(old_p_count > 0 && !node_id_equal(&old_p[0], &c->predecessors[0]));
-	if (chord_tables_lost_replica(c, old_s, old_s_count))
-		timer_arm(peer_timers(c->peer), &c->hold_timer,
-			  instant_add(now.mono, duration_ms(REPLICA_HOLD_DOWN_MS)),
-			  chord_tables_hold_over, c);
-	update_changed(c, now, range_changed);
-	stabilize_soon(c, now);
-	fingers_refresh(c, now);
-	chord_tell_storage(c, now);
+	chord_tables_changed(c, now, &old);
 	if (c->successor_count == 0 && !c->leaving.is_active) {
 		/* 10.7.1: all successors lost. We go on serving what we hold, and look for the ring. */
 		log_warning(peer_log(c->peer), "ring.lost", "fingers=0");
@@ -287,60 +361,48 @@ bool chord_tables_would_be_neighbor(const struct chord *c, const struct node_id 
 	return before < reach || after < reach;
 }
 
-bool chord_tables_is_neighbor(const struct chord *c, const struct node_id *id)
+size_t chord_tables_rank(const struct chord *c, const struct node_id *id)
 {
-	for (size_t i = 0; i < c->successor_count; i++)
-		if (node_id_equal(&c->successors[i], id))
-			return true;
-	for (size_t i = 0; i < c->predecessor_count; i++)
-		if (node_id_equal(&c->predecessors[i], id))
-			return true;
-	return false;
+	size_t n = c->routable_count;
+	size_t self = chord_tables_after(c, &c->self);
+	size_t at = chord_tables_after(c, id);
+	bool is_listed = chord_tables_is_ready(c, id);
+	size_t before, after;
+
+	if (n == 0)
+		return 0;
+	/* Ready nodes from us to it, clockwise, and from it to us. */
+	before = (at + n - self) % n;
+	after = (self + n - at) % n;
+	if (is_listed)
+		before = (before + n - 1) % n;
+	return before < after ? before : after;
 }
 
-size_t chord_tables_neighbors(const struct chord *c, struct node_id *out)
+bool chord_tables_is_neighbor(const struct chord *c, const struct node_id *id)
 {
+	const struct chord_node *node = chord_tables_find(c, id);
+
+	return node != NULL && node->is_neighbor;
+}
+
+size_t chord_tables_neighbors(const struct chord *c, size_t depth, struct node_id *out)
+{
+	size_t successors = c->successor_count < depth ? c->successor_count : depth;
+	size_t predecessors = c->predecessor_count < depth ? c->predecessor_count : depth;
 	size_t count = 0;
 
-	for (size_t i = 0; i < c->successor_count; i++)
+	for (size_t i = 0; i < successors; i++)
 		out[count++] = c->successors[i];
-	for (size_t i = 0; i < c->predecessor_count; i++) {
+	for (size_t i = 0; i < predecessors; i++) {
 		bool is_known = false;
 
-		for (size_t k = 0; k < c->successor_count; k++)
+		for (size_t k = 0; k < successors; k++)
 			is_known |= node_id_equal(&c->predecessors[i], &c->successors[k]);
 		if (!is_known)
 			out[count++] = c->predecessors[i];
 	}
 	return count;
-}
-
-void chord_tables_quarantine(struct chord *c, struct now now, const struct node_id *id)
-{
-	struct chord_quarantine *q = &c->quarantine[c->quarantine_next];
-
-	for (size_t i = 0; i < CHORD_QUARANTINE_MAX; i++)
-		if (node_id_equal(&c->quarantine[i].id, id))
-			q = &c->quarantine[i];
-	if (q == &c->quarantine[c->quarantine_next])
-		c->quarantine_next = (c->quarantine_next + 1) % CHORD_QUARANTINE_MAX;
-	q->id = *id;
-	q->until = instant_add(now.mono, duration_ms(CHORD_QUARANTINE_MS));
-}
-
-bool chord_tables_is_quarantined(const struct chord *c, struct now now, const struct node_id *id)
-{
-	for (size_t i = 0; i < CHORD_QUARANTINE_MAX; i++)
-		if (node_id_equal(&c->quarantine[i].id, id))
-			return !instant_due(c->quarantine[i].until, now.mono);
-	return false;
-}
-
-void chord_tables_unquarantine(struct chord *c, const struct node_id *id)
-{
-	for (size_t i = 0; i < CHORD_QUARANTINE_MAX; i++)
-		if (node_id_equal(&c->quarantine[i].id, id))
-			c->quarantine[i].until = (struct instant){ 0 };
 }
 
 void chord_tables_finger_range(const struct chord *c, size_t index, struct node_id *first,

@@ -265,7 +265,7 @@ void join_on_update(struct chord *c, struct now now, const struct node_id *from,
 	    u->predecessor_count > 0 && node_id_equal(&u->predecessors[0], &c->self)) {
 		/* What its former predecessor owns is not ours, whether the link there is up or not. */
 		if (u->predecessor_count > 1 && !chord_tables_is_ready(c, &u->predecessors[1]) &&
-		    !chord_tables_is_quarantined(c, now, &u->predecessors[1])) {
+		    !quarantine_has(c, now, &u->predecessors[1])) {
 			c->bound = u->predecessors[1];
 			c->has_bound = true;
 		}
@@ -302,7 +302,8 @@ void join_done(struct chord *c, struct now now)
 	/* From here on update.c counts the delay of the first Updates. */
 	c->join.started = now.mono;
 	peer_set_state(c->peer, now, PEER_JOINED);
-	update_changed(c, now, true);
+	update_changed(c, now, UPDATE_NEIGHBORS, true);
+	surplus_begin(c, now);
 	stabilize_begin(c, now);
 	fingers_begin(c, now);
 	partition_begin(c, now);

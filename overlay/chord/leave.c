@@ -7,7 +7,7 @@
 
 #define LEAVE_HAND_OVER_MS 3000 /* then we leave with what was handed over */
 #define LEAVE_ANSWERS_MS 1000   /* for the neighbours to hear of it */
-#define LEAVE_BODY_MAX (NODE_ID_LENGTH + 8 + TOPOLOGY_NEIGHBORS_MAX * NODE_ID_LENGTH)
+#define LEAVE_BODY_MAX (NODE_ID_LENGTH + 8 + CHORD_REACH_MAX * NODE_ID_LENGTH)
 
 static void leave_end(struct chord *c, struct now now)
 {
@@ -38,7 +38,7 @@ static void leave_answered(void *ctx, struct now now, const struct response *res
 static void leave_send(struct chord *c, struct now now, const struct node_id *to, bool to_successor,
 		       bool is_neighbor)
 {
-	struct node_id nodes[TOPOLOGY_NEIGHBORS_MAX];
+	struct node_id nodes[CHORD_REACH_MAX];
 	struct chord_leave data = { .nodes = nodes };
 	struct leave_req leave = { .leaving_peer_id = c->self };
 	uint8_t data_buffer[LEAVE_BODY_MAX];
@@ -63,8 +63,8 @@ static void leave_send(struct chord *c, struct now now, const struct node_id *to
 static void leave_tell(void *ctx, struct now now)
 {
 	struct chord *c = ctx;
-	struct node_id neighbors[2 * TOPOLOGY_NEIGHBORS_MAX];
-	size_t count = chord_tables_neighbors(c, neighbors);
+	struct node_id neighbors[2 * CHORD_REACH_MAX];
+	size_t count = chord_tables_neighbors(c, CHORD_REACH_MAX, neighbors);
 
 	c->now_hint = now.mono;
 	if (c->leaving.has_handed_over)
@@ -112,6 +112,7 @@ void leave_begin(struct chord *c, struct now now)
 	stabilize_stop(c);
 	fingers_stop(c);
 	partition_stop(c);
+	surplus_stop(c);
 	if (!c->is_member || c->successor_count == 0) {
 		leave_end(c, now);
 		return;
@@ -157,8 +158,10 @@ static void leave_on_request(void *ctx, struct now now, const struct incoming *r
 	node = chord_tables_find(c, &leaving);
 	if (node == NULL)
 		return;
+	if (node->is_ready)
+		tuning_failed(c, now);
 	node->has_left = true;
-	chord_tables_quarantine(c, now, &leaving);
+	quarantine_add(c, now, &leaving);
 	(void)chord_tables_set_ready(c, now, &leaving, false);
 	update_learn_list(c, now, data.nodes, data.count);
 	if (c->is_client)

@@ -6,6 +6,8 @@
 #include "overlay/transport.h"
 #include "overlay/wire/body_routing.h"
 
+#define STABILIZE_SILENCE_MS 7000 /* time for two transmissions of a question */
+
 static void stabilize_fire(void *ctx, struct now now);
 
 static void stabilize_arm(struct chord *c, struct now now)
@@ -14,20 +16,33 @@ static void stabilize_arm(struct chord *c, struct now now)
 		  stabilize_fire, c);
 }
 
-/* No answer in the whole Maximum Request Lifetime: out of the tables, whatever its link says (10.7.1). */
 static void stabilize_answered(void *ctx, struct now now, const struct response *response)
+{
+	struct chord *c = ctx;
+
+	(void)response;
+	c->now_hint = now.mono;
+	c->stabilize_asked = (struct node_id){ { 0 } };
+	timer_disarm(peer_timers(c->peer), &c->silence_timer);
+}
+
+/* Asked twice without an answer: out of the tables, whatever its link says (10.7.1). It may be that it does not hear
+ * us, though we hear it. */
+static void stabilize_silence(void *ctx, struct now now)
 {
 	struct chord *c = ctx;
 	struct node_id asked = c->stabilize_asked;
 	char text[NODE_ID_TEXT_SIZE];
 
 	c->now_hint = now.mono;
+	transport_cancel(c->peer, c->stabilize_transaction);
 	c->stabilize_asked = (struct node_id){ { 0 } };
-	if (response->err == ERR_REQUEST_TIMEOUT) {
-		log_info(peer_log(c->peer), "neighbor.silent", "node=%s", node_id_text(&asked, text));
-		chord_tables_quarantine(c, now, &asked);
-		(void)chord_tables_set_ready(c, now, &asked, false);
-	}
+	if (!chord_tables_is_ready(c, &asked))
+		return;
+	log_info(peer_log(c->peer), "neighbor.silent", "node=%s", node_id_text(&asked, text));
+	tuning_failed(c, now);
+	quarantine_add(c, now, &asked);
+	(void)chord_tables_set_ready(c, now, &asked, false);
 }
 
 static void stabilize_query(struct chord *c, struct now now, const struct node_id *to)
@@ -37,20 +52,31 @@ static void stabilize_query(struct chord *c, struct now now, const struct node_i
 	const struct route_query_req query = { true, destination_of_resource(&resource), SLICE_EMPTY };
 	uint8_t buffer[64];
 	struct writer w = writer_of(buffer, sizeof(buffer));
+	struct destination destination = destination_of_node(to);
+	struct request request = { .method = METHOD_ROUTE_QUERY,
+				   .destinations = &destination,
+				   .destination_count = 1,
+				   .link = link_find_node(c->peer, to),
+				   .done = stabilize_answered,
+				   .ctx = c };
 
-	if (!node_id_is_zero(&c->stabilize_asked))
+	if (!node_id_is_zero(&c->stabilize_asked) || request.link == 0)
 		return;
 	route_query_req_put(&w, &query);
+	request.body = writer_slice(&w);
 	c->stabilize_asked = *to;
-	if (transport_request_node(c->peer, now, METHOD_ROUTE_QUERY, writer_slice(&w), to,
-				   stabilize_answered, c) != 0)
+	if (transport_request(c->peer, now, &request, &c->stabilize_transaction) != 0) {
 		c->stabilize_asked = (struct node_id){ { 0 } };
+		return;
+	}
+	timer_arm(peer_timers(c->peer), &c->silence_timer,
+		  instant_add(now.mono, duration_ms(STABILIZE_SILENCE_MS)), stabilize_silence, c);
 }
 
 static void stabilize_fire(void *ctx, struct now now)
 {
 	struct chord *c = ctx;
-	uint64_t longest = 1000ull * peer_configuration(c->peer)->chord_update_interval_s;
+	uint64_t longest = tuning_interval_ms(c, now);
 
 	c->now_hint = now.mono;
 	if (longest > CHORD_STABILIZE_MAX_MS)
@@ -140,4 +166,5 @@ void stabilize_start(struct chord *c)
 void stabilize_stop(struct chord *c)
 {
 	timer_disarm(peer_timers(c->peer), &c->stabilize_timer);
+	timer_disarm(peer_timers(c->peer), &c->silence_timer);
 }

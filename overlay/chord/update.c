@@ -5,12 +5,15 @@
 #include "overlay/wire/body_routing.h"
 
 /* Body of a full Update at its largest, and some. */
-#define UPDATE_BODY_MAX (16 + (2 * TOPOLOGY_NEIGHBORS_MAX + CHORD_FINGERS_MAX) * NODE_ID_LENGTH)
+#define UPDATE_BODY_MAX (16 + (2 * CHORD_REACH_MAX + CHORD_FINGERS_MAX) * NODE_ID_LENGTH)
 /* Node-IDs of one Update that are looked at; nobody needs more than his own tables hold. */
 #define UPDATE_LIST_MAX (2 * TOPOLOGY_NEIGHBORS_MAX)
 /* A new member holds back its first Updates at most so long for its neighbours' Attaches (10.5). */
 #define UPDATE_FIRST_DELAY_MS 300
 #define UPDATE_ASK_INTERVAL_MS 1000
+/* Attaches that one node's Updates may cause in a time. */
+#define UPDATE_ATTACH_WINDOW_S 10
+#define UPDATE_ATTACHES_MAX (3 * CHORD_REACH_MAX)
 
 /* The Finger Table in ascending order, each once. */
 static size_t update_fingers(const struct chord *c, struct node_id *out)
@@ -36,8 +39,8 @@ static struct slice update_body(const struct chord *c, struct now now, enum chor
 {
 	struct writer w = writer_of(buffer, UPDATE_BODY_MAX);
 	struct node_id fingers[CHORD_FINGERS_MAX];
-	struct node_id predecessors[TOPOLOGY_NEIGHBORS_MAX];
-	struct node_id successors[TOPOLOGY_NEIGHBORS_MAX];
+	struct node_id predecessors[CHORD_REACH_MAX];
+	struct node_id successors[CHORD_REACH_MAX];
 	struct chord_update u = { .uptime = peer_uptime_s(c->peer, now), .type = (uint8_t)type };
 
 	if (type != CHORD_PEER_READY) {
@@ -89,10 +92,11 @@ void update_greet(struct chord *c, struct now now, const struct node_id *to, boo
 
 /* ---- Sending when something changed ---- */
 
-static void update_to_neighbors(struct chord *c, struct now now)
+/* The first `depth` neighbours on either side, each once. */
+static void update_to_neighbors(struct chord *c, struct now now, size_t depth)
 {
-	struct node_id neighbors[2 * TOPOLOGY_NEIGHBORS_MAX];
-	size_t count = chord_tables_neighbors(c, neighbors);
+	struct node_id neighbors[2 * CHORD_REACH_MAX];
+	size_t count = chord_tables_neighbors(c, depth, neighbors);
 	uint8_t buffer[UPDATE_BODY_MAX];
 	struct slice body;
 
@@ -119,53 +123,106 @@ static void update_to_others(void *ctx, struct now now)
 			update_send_body(c, now, &c->nodes[i].id, body);
 }
 
+static void update_arm(struct chord *c, struct now now, uint64_t ms);
+
+static size_t update_depth(enum update_scope scope)
+{
+	switch (scope) {
+	case UPDATE_NOBODY:
+		return 0;
+	case UPDATE_NEXT:
+		return 1;
+	case UPDATE_NEAREST:
+		return CHORD_REACH_MIN;
+	case UPDATE_NEIGHBORS:
+		break;
+	}
+	return CHORD_REACH_MAX;
+}
+
+static void update_pull_now(struct chord *c, struct now now);
+
 static void update_fire(void *ctx, struct now now)
 {
 	struct chord *c = ctx;
 	struct instant latest = instant_add(c->join.started, duration_ms(UPDATE_FIRST_DELAY_MS));
+	enum update_scope scope = c->update_scope;
 
 	c->now_hint = now.mono;
 	/* 10.5: no Update that places us in the overlay before we are attached to every would-be
 	 * neighbour; but not waiting for a dead one. join.started is when we became a member. */
 	if (instant_before(now.mono, latest) && chord_attach_is_busy(c)) {
-		timer_arm(peer_timers(c->peer), &c->update_timer,
-			  instant_add(now.mono, duration_ms(CHORD_UPDATE_COALESCE_MS)), update_fire, c);
+		update_arm(c, now, CHORD_UPDATE_COALESCE_MS);
 		return;
 	}
-	update_to_neighbors(c, now);
+	c->update_scope = UPDATE_NOBODY;
+	update_to_neighbors(c, now, update_depth(scope));
+	if (c->is_pull_due)
+		update_pull_now(c, now);
 }
 
-static void update_periodic(void *ctx, struct now now)
+static void update_arm(struct chord *c, struct now now, uint64_t ms)
 {
-	struct chord *c = ctx;
-	uint64_t interval = peer_configuration(c->peer)->chord_update_interval_s;
+	struct instant at = instant_add(now.mono, duration_ms(ms));
 
-	c->now_hint = now.mono;
-	update_to_neighbors(c, now);
-	timer_arm(peer_timers(c->peer), &c->periodic_timer, chord_jittered(c, now, interval * 1000),
+	if (!timer_is_armed(&c->update_timer) || instant_before(at, c->update_timer.at))
+		timer_arm(peer_timers(c->peer), &c->update_timer, at, update_fire, c);
+}
+
+static void update_periodic(void *ctx, struct now now);
+
+static void update_periodic_arm(struct chord *c, struct now now)
+{
+	struct instant next = chord_jittered(c, now, tuning_interval_ms(c, now));
+
+	timer_arm(peer_timers(c->peer), &c->periodic_timer, instant_min(next, c->full_round),
 		  update_periodic, c);
 }
 
-void update_changed(struct chord *c, struct now now, bool range_changed)
+static void update_plan_round(struct chord *c, struct now now)
 {
-	bool is_reactive = peer_configuration(c->peer)->chord_reactive;
+	uint64_t interval_s = peer_configuration(c->peer)->chord_update_interval_s;
 
+	c->full_round = chord_jittered(c, now, 1000 * interval_s);
+	update_periodic_arm(c, now);
+}
+
+/* To all neighbours every chord-update-interval (10.7.4.1), to those next to us at the interval that suits what
+ * the overlay goes through (RFC 7363 5.2). */
+static void update_periodic(void *ctx, struct now now)
+{
+	struct chord *c = ctx;
+
+	c->now_hint = now.mono;
+	if (instant_due(c->full_round, now.mono)) {
+		update_to_neighbors(c, now, update_depth(UPDATE_NEIGHBORS));
+		update_plan_round(c, now);
+	} else {
+		update_to_neighbors(c, now, update_depth(UPDATE_NEXT));
+		update_periodic_arm(c, now);
+	}
+}
+
+void update_changed(struct chord *c, struct now now, enum update_scope scope, bool range_changed)
+{
 	if (!c->is_member)
 		return;
 	if (!timer_is_armed(&c->periodic_timer))
-		timer_arm(peer_timers(c->peer), &c->periodic_timer,
-			  chord_jittered(c, now,
-					 peer_configuration(c->peer)->chord_update_interval_s * 1000ull),
-			  update_periodic, c);
+		update_plan_round(c, now);
 	/* Without reactive recovery only a change of range is told at once (10.7.3). */
-	if (!is_reactive && !range_changed)
+	if (!peer_configuration(c->peer)->chord_reactive && !range_changed)
 		return;
-	if (!timer_is_armed(&c->update_timer))
-		timer_arm(peer_timers(c->peer), &c->update_timer,
-			  instant_add(now.mono, duration_ms(CHORD_UPDATE_COALESCE_MS)), update_fire, c);
+	if (range_changed)
+		scope = UPDATE_NEIGHBORS;
+	if (scope > c->update_scope)
+		c->update_scope = scope;
+	if (scope == UPDATE_NEXT)
+		update_arm(c, now, CHORD_UPDATE_FAR_MS + prng_below(peer_prng(c->peer), CHORD_UPDATE_FAR_MS));
+	else
+		update_arm(c, now, CHORD_UPDATE_COALESCE_MS);
 	/* The whole Connection Table: those that are not neighbours learn nothing but that we are there,
 	 * so one round a second is enough for them however much happens. */
-	if (!timer_is_armed(&c->ready_timer))
+	if (range_changed && !timer_is_armed(&c->ready_timer))
 		timer_arm(peer_timers(c->peer), &c->ready_timer,
 			  instant_add(now.mono, duration_ms(CHORD_PEER_READY_COALESCE_MS)),
 			  update_to_others, c);
@@ -203,6 +260,25 @@ void update_ask(struct chord *c, struct now now, const struct node_id *id)
 		log_debug(peer_log(c->peer), "update.not_asked", "error=%s", error_name(w.err));
 }
 
+/* Who stands in the middle of a list knows those that come after its end; the end itself may be a finger that only
+ * fills a gap. */
+static void update_pull_now(struct chord *c, struct now now)
+{
+	c->is_pull_due = false;
+	if (c->successor_count > 0)
+		update_ask(c, now, &c->successors[(c->successor_count - 1) / 2]);
+	if (c->predecessor_count > 0)
+		update_ask(c, now, &c->predecessors[(c->predecessor_count - 1) / 2]);
+}
+
+void update_pull(struct chord *c, struct now now)
+{
+	if (!c->is_member)
+		return;
+	c->is_pull_due = true;
+	update_arm(c, now, CHORD_UPDATE_COALESCE_MS);
+}
+
 /* ---- Learning ---- */
 
 /* All Node-IDs worth a thought that an Update names, each once. */
@@ -216,9 +292,9 @@ static size_t update_candidates(struct chord *c, struct now now, const struct ch
 	for (size_t k = 0; k < 2; k++) {
 		for (size_t i = 0; i < counts[k] && i < TOPOLOGY_NEIGHBORS_MAX; i++) {
 			const struct node_id *id = &lists[k][i];
-			bool is_known = node_id_equal(id, &c->self) || node_id_is_zero(id) ||
-					node_id_is_wildcard(id) ||
-					chord_tables_is_quarantined(c, now, id);
+			bool is_known = chord_tables_is_ready(c, id) || node_id_equal(id, &c->self) ||
+					node_id_is_zero(id) || node_id_is_wildcard(id) ||
+					quarantine_has(c, now, id);
 
 			for (size_t j = 0; j < count && !is_known; j++)
 				is_known = node_id_equal(&out[j], id);
@@ -239,8 +315,6 @@ static bool update_is_near(const struct chord *c, const struct node_id *id,
 	if (!chord_tables_would_be_neighbor(c, id, c->reach))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (chord_tables_is_ready(c, &candidates[i]))
-			continue;
 		after += node_id_between(&candidates[i], &c->self, id);
 		before += node_id_between(&candidates[i], id, &c->self);
 	}
@@ -262,6 +336,25 @@ static bool update_vouches(const struct chord *c, const struct node_id *from, co
 	       node_id_between(id, &c->self, from);
 }
 
+/* One node's Updates make us attach to so many others in a time: as many as an honest one's tables can hold. */
+static void update_attach(struct chord *c, struct now now, const struct node_id *id,
+			  const struct node_id *from)
+{
+	struct chord_node *source = chord_tables_find(c, from);
+	uint32_t second = (uint32_t)(now.mono.us / 1000000);
+
+	if (source == NULL)
+		return;
+	if (second - source->window_s >= UPDATE_ATTACH_WINDOW_S) {
+		source->window_s = second;
+		source->attaches_caused = 0;
+	}
+	if (source->attaches_caused >= UPDATE_ATTACHES_MAX)
+		return;
+	if (chord_attach_neighbor(c, now, id, from))
+		source->attaches_caused++;
+}
+
 static void update_learn(struct chord *c, struct now now, const struct node_id *from,
 			 const struct chord_update *u)
 {
@@ -272,12 +365,10 @@ static void update_learn(struct chord *c, struct now now, const struct node_id *
 		const struct node_id *id = &candidates[i];
 		const struct chord_node *node = chord_tables_find(c, id);
 
-		if (node != NULL && node->is_ready)
-			continue;
 		if (!update_is_near(c, id, candidates, count))
 			continue;
 		if (node == NULL || !node->is_attached)
-			(void)chord_attach_neighbor(c, now, id, from);
+			update_attach(c, now, id, from);
 		else if (update_vouches(c, from, u, id))
 			(void)chord_tables_set_ready(c, now, id, true);
 		else
@@ -311,6 +402,14 @@ static void update_log_received(const struct chord *c, const struct node_id *fro
 		  u->successor_count, u->finger_count);
 }
 
+/* The monotonic second of a node's birth; never zero. */
+static uint32_t update_birth(struct now now, uint32_t uptime)
+{
+	uint64_t s = now.mono.us / 1000000;
+
+	return s > uptime ? (uint32_t)(s - uptime) : 1;
+}
+
 static void update_on_request(void *ctx, struct now now, const struct incoming *request)
 {
 	struct chord *c = ctx;
@@ -325,7 +424,7 @@ static void update_on_request(void *ctx, struct now now, const struct incoming *
 		return;
 	}
 	/* Only the other end of a link of ours, so that nobody speaks for nodes we have not verified. */
-	if (!request->direct && (node == NULL || !node->is_attached)) {
+	if (!request->direct) {
 		chord_refuse(c, now, request, ERR_FORBIDDEN, "update.refused");
 		return;
 	}
@@ -337,9 +436,11 @@ static void update_on_request(void *ctx, struct now now, const struct incoming *
 		client_on_update(c, now, from, &u);
 		return;
 	}
+	node = chord_tables_find(c, from);
 	/* A direct link is as good as an attached one: the certificate was verified with it. */
-	chord_tables_find(c, from)->is_attached = true;
-	if (!chord_tables_find(c, from)->has_left)
+	node->is_attached = true;
+	node->born_s = update_birth(now, u.uptime);
+	if (!node->has_left)
 		(void)chord_tables_set_ready(c, now, from, true);
 	update_learn(c, now, from, &u);
 	join_on_update(c, now, from, &u);

@@ -163,20 +163,20 @@ START_TEST(quarantine_ends)
 	struct node_id dead = at(0x33);
 	struct now later = b.now;
 
-	chord_tables_quarantine(b.chord, b.now, &dead);
-	ck_assert(chord_tables_is_quarantined(b.chord, b.now, &dead));
+	quarantine_add(b.chord, b.now, &dead);
+	ck_assert(quarantine_has(b.chord, b.now, &dead));
 	later.mono = instant_add(later.mono, duration_ms(CHORD_QUARANTINE_MS));
-	ck_assert(!chord_tables_is_quarantined(b.chord, later, &dead));
-	chord_tables_quarantine(b.chord, b.now, &dead);
-	chord_tables_unquarantine(b.chord, &dead);
-	ck_assert(!chord_tables_is_quarantined(b.chord, b.now, &dead));
+	ck_assert(!quarantine_has(b.chord, later, &dead));
+	quarantine_add(b.chord, b.now, &dead);
+	quarantine_remove(b.chord, &dead);
+	ck_assert(!quarantine_has(b.chord, b.now, &dead));
 	/* The list has room for the latest ones only, and does not run over. */
 	for (unsigned i = 1; i < 3 * CHORD_QUARANTINE_MAX; i++) {
 		dead = at((uint8_t)i);
 		dead.bytes[1] = (uint8_t)(i >> 8);
-		chord_tables_quarantine(b.chord, b.now, &dead);
+		quarantine_add(b.chord, b.now, &dead);
 	}
-	ck_assert(chord_tables_is_quarantined(b.chord, b.now, &dead));
+	ck_assert(quarantine_has(b.chord, b.now, &dead));
 	net_free(b.net);
 }
 END_TEST
