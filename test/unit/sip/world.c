@@ -151,7 +151,11 @@ struct world *world_new(const struct world_options *options)
 	struct net_options o = {
 		.seed = 7,
 		.log_level = LOG_INFO,
-		.hooks = { world_storage_new, world_storage_free, world_log, world_effect, world_app_bytes },
+		.hooks = { .storage_new = world_storage_new,
+			   .storage_free = world_storage_free,
+			   .log = world_log,
+			   .effect = world_effect,
+			   .app_bytes = world_app_bytes },
 		.ctx = w,
 	};
 
