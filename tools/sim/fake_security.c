@@ -6,72 +6,39 @@
 #include <string.h>
 
 #include "overlay/base/invariant.h"
-#include "overlay/base/map.h"
 #include "overlay/base/prng.h"
 #include "overlay/base/reader.h"
 #include "overlay/base/writer.h"
+#include "tools/sim/fake_hash.h"
 
-#define FAKE_MAGIC 0x46414b45u /* "FAKE" */
-#define FAKE_SEEN_MAX 8192     /* certificates remembered by one provider */
-#define FAKE_DIGEST 32         /* bytes */
+#define FAKE_MAGIC 0x46414b45u        /* "FAKE" */
+#define FAKE_CERTIFICATES_MAX (1u << 20) /* that exist at once */
+#define FAKE_SEEN_MAX 4096u           /* certificates remembered by one provider, as crypto/ does */
+#define FAKE_NONE UINT32_MAX
 
-struct fake_seen {
-	uint8_t hash[FAKE_DIGEST];
+struct fake_certificate {
+	struct identity identity;
 	size_t len;
 	uint8_t bytes[];
 };
 
+struct fake_certificates {
+	struct fake_certificate **items; /* owned; in order of coming */
+	uint32_t count;
+	uint32_t room;
+	uint32_t *index; /* items by the beginning of their hash; FAKE_NONE: free */
+	uint32_t index_room; /* a power of two, more than twice the count */
+};
+
 struct fake_security {
 	struct prng prng;
-	struct identity identity;
-	uint8_t certificate[FAKE_CERTIFICATE_MAX];
-	size_t certificate_len;
-	struct map *seen; /* hash -> struct fake_seen, owned */
+	struct fake_certificates *certificates;
+	struct fake_certificates *own_certificates; /* owned; NULL: they are shared */
+	uint32_t own;       /* place of the own certificate */
+	uint32_t seen_count;
+	uint32_t seen_room; /* a power of two, more than twice the count */
+	uint32_t *seen;     /* places of the certificates seen, by hash of the place; FAKE_NONE: free */
 };
-
-/* Four lanes of multiply and rotate: enough to notice any changed byte. */
-struct fake_hash {
-	uint64_t lane[4];
-	uint64_t len;
-};
-
-static void fake_hash_byte(struct fake_hash *h, uint8_t byte)
-{
-	uint64_t *lane = &h->lane[h->len & 3];
-
-	*lane = (*lane ^ byte) * 0x9e3779b97f4a7c15ull;
-	*lane = *lane << 29 | *lane >> 35;
-	h->len++;
-}
-
-static void fake_hash_add(struct fake_hash *h, struct slice bytes)
-{
-	for (size_t i = 0; i < bytes.len; i++)
-		fake_hash_byte(h, bytes.data[i]);
-}
-
-static struct fake_hash fake_hash_start(uint64_t key)
-{
-	struct fake_hash h = { { key, key ^ 0x243f6a8885a308d3ull, ~key, key * 0xff51afd7ed558ccdull },
-			       0 };
-
-	return h;
-}
-
-static void fake_hash_end(const struct fake_hash *h, uint8_t out[FAKE_DIGEST])
-{
-	uint64_t mix = h->len;
-
-	for (size_t round = 0; round < 8; round++) {
-		mix ^= h->lane[round & 3];
-		mix ^= mix >> 33;
-		mix *= 0xff51afd7ed558ccdull;
-		mix ^= mix >> 29;
-		if (round >= 4)
-			for (size_t i = 0; i < 8; i++)
-				out[(round - 4) * 8 + i] = (uint8_t)(mix >> (8 * i));
-	}
-}
 
 static void fake_digest_of(struct slice bytes, uint8_t out[FAKE_DIGEST])
 {
@@ -121,33 +88,145 @@ static int fake_certificate_get(struct slice der, struct identity *out)
 	return 0;
 }
 
-static const struct fake_seen *fake_find(const struct fake_security *f, struct slice hash)
+/* ---- The certificates that exist ---- */
+
+struct fake_certificates *fake_certificates_new(void)
 {
-	return map_find(f->seen, hash);
+	return memory_alloc(sizeof(struct fake_certificates));
 }
 
-static void fake_remember(struct fake_security *f, struct slice der)
+void fake_certificates_free(struct fake_certificates *c)
 {
-	struct fake_seen *seen;
+	if (c == NULL)
+		return;
+	for (uint32_t i = 0; i < c->count; i++)
+		free(c->items[i]);
+	free(c->items);
+	free(c->index);
+	free(c);
+}
+
+static uint32_t *fake_index_slot(const struct fake_certificates *c, const uint8_t *hash)
+{
+	uint32_t slot = (uint32_t)fake_hash_load(hash) & (c->index_room - 1);
+
+	while (c->index[slot] != FAKE_NONE &&
+	       memcmp(c->items[c->index[slot]]->identity.certificate_hash, hash, FAKE_DIGEST) != 0)
+		slot = (slot + 1) & (c->index_room - 1);
+	return &c->index[slot];
+}
+
+static uint32_t fake_certificates_find(const struct fake_certificates *c, const uint8_t *hash)
+{
+	return c->index_room == 0 ? FAKE_NONE : *fake_index_slot(c, hash);
+}
+
+static uint32_t *fake_slots_new(uint32_t room)
+{
+	uint32_t *slots = memory_alloc(room * sizeof(*slots));
+
+	memset(slots, 0xff, room * sizeof(*slots));
+	return slots;
+}
+
+static void fake_certificates_grow(struct fake_certificates *c)
+{
+	c->room = c->room == 0 ? 4 : 2 * c->room;
+	c->items = memory_resize(c->items, c->room * sizeof(*c->items));
+	free(c->index);
+	c->index_room = 4 * c->room;
+	c->index = fake_slots_new(c->index_room);
+	for (uint32_t i = 0; i < c->count; i++)
+		*fake_index_slot(c, c->items[i]->identity.certificate_hash) = i;
+}
+
+/* The place of a certificate, be it new or not. FAKE_NONE: it is none, or there are too many. */
+static uint32_t fake_certificates_put(struct fake_certificates *c, struct slice der)
+{
+	struct fake_certificate *item;
+	struct identity identity;
 	uint8_t hash[FAKE_DIGEST];
+	uint32_t place;
 
 	fake_digest_of(der, hash);
-	if (map_count(f->seen) >= FAKE_SEEN_MAX || fake_find(f, slice_of(hash, sizeof(hash))) != NULL)
-		return;
-	seen = memory_alloc(sizeof(*seen) + der.len);
-	memcpy(seen->hash, hash, sizeof(hash));
-	seen->len = der.len;
-	memcpy(seen->bytes, der.data, der.len);
-	map_put(f->seen, slice_of(seen->hash, sizeof(seen->hash)), seen);
+	place = fake_certificates_find(c, hash);
+	if (place != FAKE_NONE)
+		return place;
+	if (c->count == FAKE_CERTIFICATES_MAX || fake_certificate_get(der, &identity) != 0)
+		return FAKE_NONE;
+	if (c->count == c->room)
+		fake_certificates_grow(c);
+	item = memory_alloc(sizeof(*item) + der.len);
+	item->identity = identity;
+	item->len = der.len;
+	memcpy(item->bytes, der.data, der.len);
+	c->items[c->count] = item;
+	*fake_index_slot(c, hash) = c->count;
+	return c->count++;
 }
+
+static struct slice fake_certificate_der(const struct fake_certificate *item)
+{
+	return slice_of(item->bytes, item->len);
+}
+
+struct slice fake_certificates_add(struct fake_certificates *c, struct slice certificate)
+{
+	uint32_t place = fake_certificates_put(c, certificate);
+
+	invariant(place != FAKE_NONE);
+	return fake_certificate_der(c->items[place]);
+}
+
+/* ---- What one provider has seen of them ---- */
+
+static uint32_t *fake_seen_slot(const struct fake_security *f, uint32_t place)
+{
+	uint32_t slot = (place * 0x9e3779b1u) >> 8 & (f->seen_room - 1);
+
+	while (f->seen[slot] != FAKE_NONE && f->seen[slot] != place)
+		slot = (slot + 1) & (f->seen_room - 1);
+	return &f->seen[slot];
+}
+
+static void fake_remember(struct fake_security *f, uint32_t place)
+{
+	uint32_t *old = f->seen;
+	uint32_t old_room = f->seen_room;
+
+	if (*fake_seen_slot(f, place) == place)
+		return;
+	/* Full: begins anew, which is the same for every run. */
+	if (f->seen_count == FAKE_SEEN_MAX) {
+		memset(f->seen, 0xff, f->seen_room * sizeof(*f->seen));
+		f->seen_count = 1;
+		*fake_seen_slot(f, f->own) = f->own;
+	}
+	if (2 * (f->seen_count + 1) > f->seen_room) {
+		f->seen_room *= 2;
+		f->seen = fake_slots_new(f->seen_room);
+		for (uint32_t i = 0; i < old_room; i++)
+			if (old[i] != FAKE_NONE)
+				*fake_seen_slot(f, old[i]) = old[i];
+		free(old);
+	}
+	*fake_seen_slot(f, place) = place;
+	f->seen_count++;
+}
+
+/* ---- The port ---- */
 
 static void fake_random(void *ctx, void *out, size_t len)
 {
 	struct fake_security *f = ctx;
 	uint8_t *at = out;
 
-	for (size_t i = 0; i < len; i++)
-		at[i] = (uint8_t)prng_next(&f->prng);
+	for (size_t i = 0; i < len; i += 8) {
+		uint64_t word = prng_next(&f->prng);
+
+		for (size_t k = i; k < len && k < i + 8; k++, word >>= 8)
+			at[k] = (uint8_t)word;
+	}
 }
 
 static void fake_digest(void *ctx, enum hash_algorithm algorithm, const struct slice *parts, size_t count,
@@ -163,16 +242,19 @@ static void fake_digest(void *ctx, enum hash_algorithm algorithm, const struct s
 	memcpy(out, digest, algorithm == HASH_SHA1 ? 20 : FAKE_DIGEST);
 }
 
+static const struct fake_certificate *fake_own(const struct fake_security *f)
+{
+	return f->certificates->items[f->own];
+}
+
 static const struct identity *fake_own_identity(void *ctx)
 {
-	return &((struct fake_security *)ctx)->identity;
+	return &fake_own(ctx)->identity;
 }
 
 static struct slice fake_own_certificate(void *ctx)
 {
-	struct fake_security *f = ctx;
-
-	return slice_of(f->certificate, f->certificate_len);
+	return fake_certificate_der(fake_own(ctx));
 }
 
 /* The value of a signature by the holder of the certificate with this hash. */
@@ -198,7 +280,7 @@ static int fake_sign(void *ctx, const struct slice *parts, size_t count, struct 
 		     struct signature *out)
 {
 	struct fake_security *f = ctx;
-	struct slice hash = slice_of(f->identity.certificate_hash, CERTIFICATE_HASH_LENGTH);
+	struct slice hash = slice_of(fake_own(f)->identity.certificate_hash, FAKE_DIGEST);
 	uint8_t value[FAKE_DIGEST];
 	int err;
 
@@ -212,19 +294,45 @@ static int fake_sign(void *ctx, const struct slice *parts, size_t count, struct 
 	return out->value.data == NULL ? ERR_LIMIT : 0;
 }
 
+/* The same for a certificate of this place. */
+static int fake_identify_place(struct fake_security *f, struct walltime now, uint32_t place, struct identity *out)
+{
+	const struct identity *id = &f->certificates->items[place]->identity;
+
+	if (now.ms < id->not_before.ms || now.ms > id->not_after.ms)
+		return ERR_CERTIFICATE_EXPIRED;
+	fake_remember(f, place);
+	*out = *id;
+	return 0;
+}
+
 static int fake_identify(void *ctx, struct walltime now, struct slice certificate, struct identity *out)
 {
 	struct fake_security *f = ctx;
-	struct identity id;
-	int err = fake_certificate_get(certificate, &id);
+	uint32_t place = fake_certificates_put(f->certificates, certificate);
 
-	if (err != 0)
-		return err;
-	if (now.ms < id.not_before.ms || now.ms > id.not_after.ms)
-		return ERR_CERTIFICATE_EXPIRED;
-	fake_remember(f, certificate);
-	*out = id;
-	return 0;
+	return place == FAKE_NONE ? ERR_CERTIFICATE : fake_identify_place(f, now, place, out);
+}
+
+/* The certificate with this hash, when the provider has seen it or it came along. */
+static int fake_signer(struct fake_security *f, struct slice hash, const struct certificate_list *bucket,
+		       uint32_t *place)
+{
+	uint8_t digest[FAKE_DIGEST];
+
+	if (hash.len != FAKE_DIGEST)
+		return ERR_CERTIFICATE_UNKNOWN;
+	*place = fake_certificates_find(f->certificates, hash.data);
+	if (*place != FAKE_NONE && *fake_seen_slot(f, *place) == *place)
+		return 0;
+	for (size_t i = 0; bucket != NULL && i < bucket->count; i++) {
+		fake_digest_of(bucket->items[i], digest);
+		if (!slice_equal(slice_of(digest, sizeof(digest)), hash))
+			continue;
+		*place = fake_certificates_put(f->certificates, bucket->items[i]);
+		return *place == FAKE_NONE ? ERR_CERTIFICATE : 0;
+	}
+	return ERR_CERTIFICATE_UNKNOWN;
 }
 
 static int fake_verify(void *ctx, struct walltime now, const struct slice *parts, size_t count,
@@ -232,59 +340,53 @@ static int fake_verify(void *ctx, struct walltime now, const struct slice *parts
 		       struct identity *signer, struct slice *certificate)
 {
 	struct fake_security *f = ctx;
-	const struct fake_seen *seen;
-	struct slice der = SLICE_EMPTY;
 	uint8_t value[FAKE_DIGEST];
+	uint32_t place;
 	int err;
 
 	if (signature->identity.type == SIGNER_NONE || signature->algorithm == SIGNATURE_ANONYMOUS)
 		return ERR_FORBIDDEN;
-	for (size_t i = 0; bucket != NULL && i < bucket->count; i++) {
-		fake_digest_of(bucket->items[i], value);
-		if (slice_equal(slice_of(value, sizeof(value)), signature->identity.hash))
-			der = bucket->items[i];
-	}
-	seen = fake_find(f, signature->identity.hash);
-	if (seen != NULL)
-		der = slice_of(seen->bytes, seen->len);
-	if (der.len == 0)
-		return ERR_CERTIFICATE_UNKNOWN;
+	err = fake_signer(f, signature->identity.hash, bucket, &place);
+	if (err != 0)
+		return err;
 	err = fake_value(signature->identity.hash, parts, count, &signature->identity, value);
 	if (err != 0 || !slice_equal(slice_of(value, sizeof(value)), signature->value))
 		return ERR_SIGNATURE;
-	err = fake_identify(f, now, der, signer);
+	err = fake_identify_place(f, now, place, signer);
 	if (err != 0)
 		return err;
 	if (certificate != NULL)
-		*certificate = der;
+		*certificate = fake_certificate_der(f->certificates->items[place]);
 	return 0;
 }
 
-struct fake_security *fake_security_new(uint64_t seed, struct slice certificate)
+struct fake_security *fake_security_new_shared(struct fake_certificates *shared, uint64_t seed,
+					       struct slice certificate)
 {
 	struct fake_security *f = memory_alloc(sizeof(*f));
 
 	prng_seed(&f->prng, seed);
-	f->seen = map_new(seed);
-	invariant(certificate.len <= sizeof(f->certificate));
-	memcpy(f->certificate, certificate.data, certificate.len);
-	f->certificate_len = certificate.len;
-	invariant(fake_certificate_get(certificate, &f->identity) == 0);
-	fake_remember(f, certificate);
+	f->own_certificates = shared == NULL ? fake_certificates_new() : NULL;
+	f->certificates = shared == NULL ? f->own_certificates : shared;
+	f->own = fake_certificates_put(f->certificates, certificate);
+	invariant(f->own != FAKE_NONE);
+	f->seen_room = 16;
+	f->seen = fake_slots_new(f->seen_room);
+	fake_remember(f, f->own);
 	return f;
+}
+
+struct fake_security *fake_security_new(uint64_t seed, struct slice certificate)
+{
+	return fake_security_new_shared(NULL, seed, certificate);
 }
 
 void fake_security_free(struct fake_security *f)
 {
-	struct slice key;
-	size_t cursor = 0;
-	void *value;
-
 	if (f == NULL)
 		return;
-	while (map_next(f->seen, &cursor, &key, &value))
-		free(value);
-	map_free(f->seen);
+	fake_certificates_free(f->own_certificates);
+	free(f->seen);
 	free(f);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The in-memory net: nodes, the heap of events, and the loop. */
+/* The in-memory net: nodes coming and going, what their peers ask for, and the loop. */
 #include "tools/sim/net.h"
 
 #include <stdio.h>
@@ -8,124 +8,40 @@
 
 #include "overlay/base/invariant.h"
 #include "overlay/workspace.h"
+#include "tools/sim/fake_hash.h"
 #include "tools/sim/net_internal.h"
 
 #define NET_CERTIFICATE_LIFE_MS (400ull * 24 * 3600 * 1000)
-
-static bool net_event_before(const struct net_event *a, const struct net_event *b)
-{
-	return a->at < b->at || (a->at == b->at && a->sequence < b->sequence);
-}
-
-void net_push(struct net *n, struct net_event e)
-{
-	size_t i = n->heap_count++;
-
-	if (n->heap_count > n->heap_room) {
-		n->heap_room = n->heap_room == 0 ? 256 : 2 * n->heap_room;
-		n->heap = memory_resize(n->heap, n->heap_room * sizeof(*n->heap));
-	}
-	e.sequence = n->next_sequence++;
-	for (; i > 0 && net_event_before(&e, &n->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		n->heap[i] = n->heap[(i - 1) / 2];
-	n->heap[i] = e;
-}
-
-static struct net_event net_pop(struct net *n)
-{
-	struct net_event top = n->heap[0];
-	struct net_event last = n->heap[--n->heap_count];
-	size_t i = 0;
-
-	for (;;) {
-		size_t child = 2 * i + 1;
-
-		if (child >= n->heap_count)
-			break;
-		if (child + 1 < n->heap_count &&
-		    net_event_before(&n->heap[child + 1], &n->heap[child]))
-			child++;
-		if (!net_event_before(&n->heap[child], &last))
-			break;
-		n->heap[i] = n->heap[child];
-		i = child;
-	}
-	if (n->heap_count > 0)
-		n->heap[i] = last;
-	return top;
-}
-
-struct now net_now_at(uint64_t us)
-{
-	return (struct now){ { us }, { NET_WALL_START + us / 1000 } };
-}
+#define NET_START_US 1000000u
 
 struct now net_now(const struct net *n)
 {
-	return net_now_at(n->now_us);
+	return (struct now){ { n->now_us }, { NET_WALL_START + n->now_us / 1000 } };
 }
 
-/* ---- A storage port that holds nothing ---- */
+/* ---- Chance ---- */
 
-static void null_hand_over_done(void *ctx, struct now now)
+static uint64_t net_mix(uint64_t state, uint64_t value)
 {
-	struct net_hand_over *h = ctx;
-	storage_done_fn *done = h->done;
-
-	h->done = NULL;
-	if (done != NULL)
-		done(h->ctx, now, 0);
+	state = (state ^ value) + 0x9e3779b97f4a7c15ull;
+	state = (state ^ state >> 30) * 0xbf58476d1ce4e5b9ull;
+	state = (state ^ state >> 27) * 0x94d049bb133111ebull;
+	return state ^ state >> 31;
 }
 
-static void null_hand_over(void *ctx, struct now now, const struct node_id *to,
-			   const struct node_id *after, const struct node_id *upto,
-			   storage_done_fn *done, void *done_ctx)
+uint64_t net_seed(uint64_t seed, const char *purpose, uint64_t index, uint64_t incarnation)
 {
-	struct net_node *node = ctx;
+	uint64_t state = net_mix(0, seed);
 
-	(void)to;
-	(void)after;
-	(void)upto;
-	for (size_t i = 0; i < NET_HAND_OVERS; i++) {
-		struct net_hand_over *h = &node->hand_overs[i];
-
-		if (h->done != NULL)
-			continue;
-		h->done = done;
-		h->ctx = done_ctx;
-		timer_arm(peer_timers(node->peer), &h->timer, instant_add(now.mono, duration_ms(1)),
-			  null_hand_over_done, h);
-		return;
-	}
-	done(done_ctx, now, ERR_LIMIT);
+	for (; *purpose != 0; purpose++)
+		state = net_mix(state, (uint8_t)*purpose);
+	return net_mix(net_mix(state, index), incarnation);
 }
 
-static void null_topology_changed(void *ctx, struct now now, bool settled)
+struct prng *net_chance(struct net *n, enum net_chance purpose)
 {
-	(void)ctx;
-	(void)now;
-	(void)settled;
+	return &n->chance[purpose];
 }
-
-static void null_commit(void *ctx, struct now now)
-{
-	(void)ctx;
-	(void)now;
-}
-
-static void null_statistics(void *ctx, struct storage_statistics *out)
-{
-	(void)ctx;
-	*out = (struct storage_statistics){ 0 };
-}
-
-static const struct storage_ops NULL_STORAGE = {
-	.hand_over = null_hand_over,
-	.topology_changed = null_topology_changed,
-	.replicate_ahead = null_commit,
-	.commit = null_commit,
-	.statistics = null_statistics,
-};
 
 /* ---- The net ---- */
 
@@ -134,59 +50,41 @@ struct net *net_new(const struct net_options *options)
 	struct net *n = memory_alloc(sizeof(*n));
 
 	n->options = *options;
-	if (n->options.latency.us == 0)
-		n->options.latency = duration_ms(5);
 	if (n->options.link_type == 0)
 		n->options.link_type = OVERLAY_LINK_TLS_TCP_FH_NO_ICE;
 	if (n->options.bootstrap_count == 0)
 		n->options.bootstrap_count = 3;
-	prng_seed(&n->prng, options->seed);
-	n->links = map_new(options->seed);
+	for (uint64_t i = 0; i < NET_CHANCE_COUNT; i++)
+		prng_seed(&n->chance[i], net_seed(options->seed, "chance", i, 0));
+	net_weather_init(n);
+	net_heap_init(&n->heap);
 	n->workspace = workspace_new();
-	n->now_us = 1000000;
+	n->certificates = fake_certificates_new();
+	n->peer_options = memory_alloc(sizeof(*n->peer_options));
+	n->free_wire = NET_NONE;
+	n->suspect = NET_NONE;
+	n->now_us = n->running_since_us = NET_START_US;
 	n->trace_hash = 0xcbf29ce484222325ull;
 	return n;
 }
 
-static void net_node_stop(struct net *n, struct net_node *node)
-{
-	if (node->peer == NULL)
-		return;
-	if (node->storage != NULL && n->options.hooks.storage_free != NULL)
-		n->options.hooks.storage_free(n->options.ctx, node->storage);
-	for (size_t i = 0; i < NET_HAND_OVERS; i++) {
-		timer_disarm(peer_timers(node->peer), &node->hand_overs[i].timer);
-		node->hand_overs[i].done = NULL;
-	}
-	chord_free(node->chord);
-	peer_free(node->peer);
-	fake_security_free(node->security);
-	node->storage = NULL;
-	node->chord = NULL;
-	node->peer = NULL;
-	node->security = NULL;
-	node->incarnation++;
-	node->wake_at = UINT64_MAX;
-}
-
 void net_free(struct net *n)
 {
-	for (size_t i = 0; i < n->node_count; i++) {
-		net_node_stop(n, n->nodes[i]);
-		free(n->nodes[i]);
-	}
-	net_wire_free_all(n);
-	while (n->heap_count > 0) {
-		struct net_event e = net_pop(n);
-
-		free(e.bytes);
-	}
-	map_free(n->links);
+	for (uint32_t i = 0; i < n->node_count; i++)
+		net_node_free(n, net_node(n, i));
+	for (uint32_t i = 0; i < n->node_count; i += NET_NODES_PER_BLOCK)
+		free(n->node_blocks[i / NET_NODES_PER_BLOCK]);
+	free(n->node_blocks);
+	net_cut_free_all(n);
+	net_table_free(n);
+	net_heap_free(&n->heap);
 	workspace_free(n->workspace);
+	fake_certificates_free(n->certificates);
 	for (size_t i = 0; i <= BOOTSTRAP_NODES_MAX; i++)
 		free(n->configurations[i]);
-	free(n->heap);
-	free(n->nodes);
+	free(n->peer_options);
+	free(n->ring);
+	free(n->ids);
 	free(n);
 }
 
@@ -199,37 +97,60 @@ static void net_log(void *ctx, enum log_level level, const char *event, const ch
 		n->options.hooks.log(n->options.ctx, net_now(n), node->index, level, event, text);
 }
 
+static struct net_node *net_node_new(struct net *n)
+{
+	uint32_t index = n->node_count++;
+
+	invariant(index < NET_NODES_MAX);
+	if (index % NET_NODES_PER_BLOCK == 0) {
+		size_t blocks = index / NET_NODES_PER_BLOCK + 1;
+
+		n->node_blocks = memory_resize(n->node_blocks, blocks * sizeof(*n->node_blocks));
+		n->node_blocks[blocks - 1] = memory_alloc(NET_NODES_PER_BLOCK * sizeof(struct net_node));
+	}
+	net_node(n, index)->index = index;
+	net_node_init(n, net_node(n, index));
+	return net_node(n, index);
+}
+
+/* What the fake provider goes by. */
+static void net_certify(struct net *n, struct net_node *node, const char *user)
+{
+	const struct walltime from = { NET_WALL_START - 3600000 };
+	const struct walltime to = { NET_WALL_START + NET_CERTIFICATE_LIFE_MS };
+	uint8_t bytes[FAKE_CERTIFICATE_MAX];
+	char own[64];
+	size_t len;
+
+	snprintf(own, sizeof(own), "user%u@example.org", node->index);
+	len = fake_certificate_put(bytes, &node->id, 1, user != NULL ? user : own, from, to);
+	node->certificate = fake_certificates_add(n->certificates, slice_of(bytes, len));
+}
+
 size_t net_add(struct net *n, const struct net_node_options *options)
 {
-	struct net_node *node = memory_alloc(sizeof(*node));
-	struct walltime from = { NET_WALL_START - 3600000 };
-	struct walltime to = { NET_WALL_START + NET_CERTIFICATE_LIFE_MS };
-	size_t index = n->node_count++;
+	const struct net_node_options none = { 0 };
+	const struct net_node_options *o = options != NULL ? options : &none;
+	struct net_node *node = net_node_new(n);
+	uint32_t index = node->index;
+	struct prng ids;
 
-	n->nodes = memory_resize(n->nodes, n->node_count * sizeof(*n->nodes));
-	n->nodes[index] = node;
-	node->net = n;
-	node->index = index;
-	if (options != NULL)
-		node->options = *options;
+	prng_seed(&ids, net_seed(n->options.seed, "node-id", index, 0));
 	for (size_t i = 0; i < NODE_ID_LENGTH; i++)
-		node->id.bytes[i] = (uint8_t)prng_next(&n->prng);
-	if (node->options.id != NULL)
-		node->id = *node->options.id;
-	node->options.id = NULL;
-	snprintf(node->user, sizeof(node->user), "user%zu@example.org", index);
-	if (node->options.user != NULL)
-		snprintf(node->user, sizeof(node->user), "%s", node->options.user);
-	node->options.user = NULL;
-	node->certificate_len =
-		fake_certificate_put(node->certificate, &node->id, 1, node->user, from, to);
-	node->address = (struct address){ .type = ADDRESS_IPV4, .port = 6084 };
-	node->address.bytes[0] = 10;
-	node->address.bytes[1] = (uint8_t)(index >> 16);
-	node->address.bytes[2] = (uint8_t)(index >> 8);
-	node->address.bytes[3] = (uint8_t)index;
+		node->id.bytes[i] = (uint8_t)prng_next(&ids);
+	if (o->id != NULL)
+		node->id = *o->id;
+	node->is_client = o->client;
+	node->is_first = o->first;
+	if (n->options.hooks.security_new == NULL)
+		net_certify(n, node, o->user);
+	node->address = (struct address){
+		.type = ADDRESS_IPV4,
+		.bytes = { 10, (uint8_t)(index >> 16), (uint8_t)(index >> 8), (uint8_t)index },
+		.port = 6084,
+	};
 	node->log = (struct log){ net_log, node, n->options.log_level };
-	node->wake_at = UINT64_MAX;
+	net_ids_add(n, node);
 	return index;
 }
 
@@ -264,94 +185,131 @@ static const struct configuration *net_configuration(struct net *n)
 	c->bootstrap_node_count = 0;
 	while (c->bootstrap_node_count < bootstrap_nodes) {
 		c->bootstrap_nodes[c->bootstrap_node_count] =
-			n->nodes[c->bootstrap_node_count]->address;
+			net_node(n, c->bootstrap_node_count)->address;
 		c->bootstrap_node_count++;
 	}
 	return c;
 }
 
-void net_start(struct net *n, size_t index)
+/* A node's identity and security port for this life. */
+static struct security net_security(struct net *n, struct net_node *node)
 {
-	struct net_node *node = n->nodes[index];
-	struct peer_options *o = memory_alloc(sizeof(*o));
+	const struct net_hooks *hooks = &n->options.hooks;
+	struct security s;
+	const struct node_id *id;
 
-	invariant(node->peer == NULL);
-	node->security = fake_security_new(n->options.seed * 1000003 + index * 17 + node->incarnation,
-					   slice_of(node->certificate, node->certificate_len));
-	o->configuration = net_configuration(n);
-	o->workspace = n->workspace;
-	o->security = fake_security_port(node->security);
-	o->log = &node->log;
-	o->seed = n->options.seed * 7919 + index + ((uint64_t)node->incarnation << 40);
-	o->client = node->options.client;
-	o->first = node->options.first && node->incarnation == 0;
+	if (hooks->security_new == NULL) {
+		node->security = fake_security_new_shared(
+			n->certificates, net_seed(n->options.seed, "security", node->index, node->incarnation),
+			node->certificate);
+		return fake_security_port(node->security);
+	}
+	s = hooks->security_new(n->options.ctx, n, node->index, node->incarnation, &node->certificate,
+				&node->security_owned);
+	/* Whoever issues certificates chooses the Node-IDs. */
+	id = &s.ops->own_identity(s.ctx)->node_id;
+	if (!node_id_equal(&node->id, id)) {
+		node->id = *id;
+		net_ids_add(n, node);
+	}
+	return s;
+}
+
+static void net_peer_options(struct net *n, struct net_node *node, struct peer_options *o)
+{
+	*o = (struct peer_options){
+		.configuration = net_configuration(n),
+		.workspace = n->workspace,
+		.security = net_security(n, node),
+		.log = &node->log,
+		.seed = net_seed(n->options.seed, "peer", node->index, node->incarnation),
+		.client = node->is_client,
+		.first = node->is_first && node->incarnation == 0,
+		.candidate_count = 1,
+		.app_candidate_count = 1,
+	};
 	o->candidates[0] = (struct ice_candidate){ .address = node->address,
 						   .overlay_link = (uint8_t)n->options.link_type,
 						   .foundation = slice_text("1"),
 						   .priority = 1,
 						   .type = CANDIDATE_HOST };
-	o->candidate_count = 1;
 	o->app_candidates[0] = o->candidates[0];
 	o->app_candidates[0].address.port = 6085;
-	o->app_candidate_count = 1;
-	node->peer = peer_new(o);
+}
+
+static void net_count_running(struct net *n)
+{
+	n->peer_us += n->running_count * (n->now_us - n->running_since_us);
+	n->running_since_us = n->now_us;
+}
+
+void net_start(struct net *n, size_t index)
+{
+	struct net_node *node = net_node(n, index);
+
+	invariant(node->peer == NULL);
+	net_peer_options(n, node, n->peer_options);
+	net_count_running(n);
+	n->running_count++;
+	node->is_dark = false;
+	node->peer = peer_new(n->peer_options);
 	node->chord = chord_new(node->peer);
-	peer_set_storage(node->peer, &NULL_STORAGE, node);
+	net_ring_add(n, node);
+	peer_set_storage(node->peer, &NET_NULL_STORAGE, node);
 	if (n->options.hooks.storage_new != NULL)
 		node->storage = n->options.hooks.storage_new(n->options.ctx, n, index, node->peer,
-							     net_now(n));
-	node->has_left = false;
-	peer_start(node->peer, net_now(n), NULL, 0, n->options.link_type);
+							     net_node_clock(n, node));
+	peer_start(node->peer, net_node_clock(n, node), NULL, 0, n->options.link_type);
 	net_drain(n, node);
-	free(o);
 }
 
 void net_start_all(struct net *n)
 {
-	for (size_t i = 0; i < n->node_count; i++)
-		if (n->nodes[i]->peer == NULL)
+	for (uint32_t i = 0; i < n->node_count; i++)
+		if (net_node(n, i)->peer == NULL)
 			net_start(n, i);
 }
 
 void net_kill(struct net *n, size_t index, bool silent)
 {
-	struct net_node *node = n->nodes[index];
+	struct net_node *node = net_node(n, index);
 
 	if (node->peer == NULL)
 		return;
-	net_wire_kill(n, index, silent);
+	node->is_dark |= silent;
+	/* A hook asks for it from within a turn of the peer. */
+	if (node->is_draining) {
+		node->has_left = true;
+		return;
+	}
+	net_wire_kill(n, node, node->is_dark);
 	net_node_stop(n, node);
 }
 
 void net_leave(struct net *n, size_t index)
 {
-	struct net_node *node = n->nodes[index];
+	struct net_node *node = net_node(n, index);
 
-	peer_leave(node->peer, net_now(n));
+	peer_leave(node->peer, net_node_clock(n, node));
 	net_drain(n, node);
 }
 
 void net_set_group(struct net *n, size_t index, unsigned group)
 {
-	n->nodes[index]->group = group;
+	net_node(n, index)->group = group;
+	net_node(n, index)->is_moved = true;
 	n->is_regrouped = true;
 }
 
-static void net_arm_wake(struct net *n, struct net_node *node)
-{
-	struct instant at = peer_deadline(node->peer);
+/* ---- What peers ask for ---- */
 
-	if (instant_is_never(at))
-		return;
-	if (at.us < n->now_us)
-		at.us = n->now_us;
-	if (at.us >= node->wake_at)
-		return;
-	node->wake_at = at.us;
-	net_push(n, (struct net_event){ .at = at.us,
-					.kind = NET_WAKE,
-					.node = node->index,
-					.incarnation = node->incarnation });
+static void net_note_state(struct net *n, struct net_node *node, enum peer_state state)
+{
+	n->joined_count -= node->is_joined;
+	node->is_joined = state == PEER_JOINED;
+	n->joined_count += node->is_joined;
+	if (state == PEER_LEFT)
+		node->has_left = true;
 }
 
 static void net_effect(struct net *n, struct net_node *node, const struct effect *e)
@@ -367,11 +325,10 @@ static void net_effect(struct net *n, struct net_node *node, const struct effect
 		net_wire_close(n, node, e->link);
 		break;
 	case EFFECT_STORE_COMMIT:
-		peer_storage(node->peer)->ops->commit(peer_storage(node->peer)->ctx, net_now(n));
+		peer_storage(node->peer)->ops->commit(peer_storage(node->peer)->ctx, net_node_clock(n, node));
 		break;
 	case EFFECT_PEER_STATE:
-		if (e->state == PEER_LEFT)
-			node->has_left = true;
+		net_note_state(n, node, e->state);
 		__attribute__((fallthrough));
 	case EFFECT_APP_LINK_READY:
 	case EFFECT_CONFIGURATION:
@@ -395,45 +352,97 @@ void net_drain(struct net *n, struct net_node *node)
 	if (node->has_left)
 		net_kill(n, node->index, false);
 	else
-		net_arm_wake(n, node);
+		net_node_arm_wake(n, node);
 }
 
 void net_flush(struct net *n, size_t index)
 {
-	if (n->nodes[index]->peer != NULL)
-		net_drain(n, n->nodes[index]);
+	if (net_node(n, index)->peer != NULL)
+		net_drain(n, net_node(n, index));
 }
 
-static void net_trace(struct net *n, const struct net_event *e)
-{
-	const uint64_t parts[] = { e->at, (uint64_t)e->kind, e->node, e->wire, e->end, e->len };
+/* ---- The loop ---- */
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		n->trace_hash = (n->trace_hash ^ parts[i]) * 0x100000001b3ull;
-	for (size_t i = 0; i < e->len; i++)
-		n->trace_hash = (n->trace_hash ^ e->bytes[i]) * 0x100000001b3ull;
+static uint64_t net_hash(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+	return hash << 31 | hash >> 33;
+}
+
+static void net_trace(struct net *n, const struct net_node *node, const struct net_event *e)
+{
+	uint64_t hash = net_hash(n->trace_hash, n->now_us);
+	uint64_t tail = 0;
+	size_t at = 0;
+
+	hash = net_hash(hash, (uint64_t)node->index << 32 | (uint64_t)e->kind << 8 | e->end);
+	hash = net_hash(hash, (uint64_t)e->target << 32 | e->len);
+	for (; at + 8 <= e->len; at += 8)
+		hash = net_hash(hash, fake_hash_load(e->bytes + at));
+	for (; at < e->len; at++)
+		tail = tail << 8 | e->bytes[at];
+	n->trace_hash = net_hash(hash, tail);
+}
+
+/* The event of a record reaches a node that is ready for it. */
+static void net_deliver(struct net *n, struct net_node *node, uint32_t record)
+{
+	struct net_event e = n->heap.events[record];
+
+	if (e.kind == NET_WAKE) {
+		node->wake_at = UINT64_MAX;
+		/* The deadline may have moved on meanwhile. */
+		if (net_node_virtual(n, node, peer_deadline(node->peer)) > n->now_us) {
+			net_node_arm_wake(n, node);
+			net_heap_recycle(&n->heap, record);
+			return;
+		}
+	}
+	n->event_count++;
+	net_trace(n, node, &e);
+	net_node_handled(n, node);
+	if (e.kind == NET_WAKE)
+		peer_expire(node->peer, net_node_clock(n, node));
+	else
+		net_wire_event(n, node, &e);
+	if (node->peer != NULL)
+		net_drain(n, node);
+	net_heap_recycle(&n->heap, record);
+	if (node->peer != NULL && n->options.hooks.stepped != NULL)
+		n->options.hooks.stepped(n->options.ctx, n, node->index);
+}
+
+static void net_turn(struct net *n, const struct net_event *e)
+{
+	struct net_node *node = net_node(n, e->target);
+	uint32_t record;
+
+	if (node->peer == NULL || node->incarnation != e->tag)
+		return;
+	record = net_node_take_turn(n, node);
+	if (record != NET_HEAP_NONE)
+		net_deliver(n, node, record);
 }
 
 static void net_step(struct net *n)
 {
-	struct net_event e = net_pop(n);
+	uint32_t record = net_heap_pop(&n->heap, &n->now_us);
+	struct net_event e = n->heap.events[record];
+	struct net_node *node;
 
-	n->now_us = e.at;
-	n->event_count++;
-	net_trace(n, &e);
-	if (e.kind == NET_WAKE) {
-		struct net_node *node = n->nodes[e.node];
-
-		if (node->peer != NULL && node->incarnation == e.incarnation) {
-			if (node->wake_at == e.at)
-				node->wake_at = UINT64_MAX;
-			peer_expire(node->peer, net_now(n));
-			net_drain(n, node);
-		}
-	} else {
-		net_wire_event(n, &e);
+	if (e.kind == NET_TURN || e.kind == NET_GIVE_UP) {
+		net_heap_recycle(&n->heap, record);
+		if (e.kind == NET_TURN)
+			net_turn(n, &e);
+		else
+			net_cut_give_up(n, &e);
+		return;
 	}
-	free(e.bytes);
+	node = net_node_target(n, &e);
+	if (node == NULL)
+		net_heap_recycle(&n->heap, record);
+	else if (net_node_admits(n, node, record))
+		net_deliver(n, node, record);
 }
 
 bool net_run_until(struct net *n, bool (*condition)(struct net *n, void *ctx), void *ctx,
@@ -447,7 +456,7 @@ bool net_run_until(struct net *n, bool (*condition)(struct net *n, void *ctx), v
 	n->is_regrouped = false;
 	if (condition != NULL && condition(n, ctx))
 		return true;
-	while (n->heap_count > 0 && n->heap[0].at <= end) {
+	while (n->heap.count > 0 && n->heap.keys[0].at <= end) {
 		net_step(n);
 		if (condition != NULL && condition(n, ctx))
 			return true;
@@ -461,22 +470,24 @@ void net_run(struct net *n, struct duration d)
 	(void)net_run_until(n, NULL, NULL, d);
 }
 
+void net_statistics(const struct net *n, struct net_statistics *out)
+{
+	*out = n->statistics;
+	out->peer_seconds = (n->peer_us + n->running_count * (n->now_us - n->running_since_us)) / 1000000;
+}
+
+size_t net_memory(const struct net *n)
+{
+	return sizeof(*n) + net_heap_memory(&n->heap) + net_table_memory(n) +
+	       n->node_count * sizeof(struct net_node) + n->ring_room * sizeof(*n->ring) +
+	       n->ids_room * sizeof(*n->ids);
+}
+
 size_t net_count(const struct net *n) { return n->node_count; }
 uint64_t net_event_count(const struct net *n) { return n->event_count; }
 uint64_t net_trace_hash(const struct net *n) { return n->trace_hash; }
-bool net_is_running(const struct net *n, size_t node) { return n->nodes[node]->peer != NULL; }
-struct peer *net_peer(struct net *n, size_t node) { return n->nodes[node]->peer; }
-void *net_storage(struct net *n, size_t node) { return n->nodes[node]->storage; }
-const struct node_id *net_node_id(const struct net *n, size_t node) { return &n->nodes[node]->id; }
-const struct address *net_address(const struct net *n, size_t node)
-{
-	return &n->nodes[node]->address;
-}
-
-size_t net_find(const struct net *n, const struct node_id *id)
-{
-	for (size_t i = 0; i < n->node_count; i++)
-		if (node_id_equal(&n->nodes[i]->id, id))
-			return i;
-	return SIZE_MAX;
-}
+bool net_is_running(const struct net *n, size_t node) { return net_node(n, node)->peer != NULL; }
+struct peer *net_peer(struct net *n, size_t node) { return net_node(n, node)->peer; }
+void *net_storage(struct net *n, size_t node) { return net_node(n, node)->storage; }
+const struct node_id *net_node_id(const struct net *n, size_t node) { return &net_node(n, node)->id; }
+const struct address *net_address(const struct net *n, size_t node) { return &net_node(n, node)->address; }

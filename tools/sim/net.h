@@ -130,7 +130,9 @@ void net_run(struct net *n, struct duration d);
 bool net_run_until(struct net *n, bool (*condition)(struct net *n, void *ctx), void *ctx,
 		   struct duration limit);
 
+/* Virtual time, and what a node's own clocks show: that is what a direct call of its peer's functions takes. */
 struct now net_now(const struct net *n);
+struct now net_node_now(const struct net *n, size_t node);
 size_t net_count(const struct net *n);
 bool net_is_running(const struct net *n, size_t node);
 /* NULL when the node is not running. */
@@ -152,7 +154,8 @@ void net_app_send(struct net *n, size_t node, link_id link, struct slice bytes);
  * the wire of the link between two nodes as if `from` had sent them. */
 void net_inject(struct net *n, size_t from, size_t to, struct slice bytes);
 
-/* Events handled so far; and a hash over (time, node, kind, bytes) of all of them: equal runs, equal hash. */
+/* Events that reached a running node so far; and a hash over (time, node, kind, bytes) of all of them: equal runs,
+ * equal hash, whatever the compiler. With the real provider keys and signatures differ from run to run. */
 uint64_t net_event_count(const struct net *n);
 uint64_t net_trace_hash(const struct net *n);
 
@@ -164,6 +167,8 @@ struct net_statistics {
 	uint64_t peer_seconds; /* virtual, summed over the running nodes */
 };
 void net_statistics(const struct net *n, struct net_statistics *out);
+/* Bytes that the net itself holds: not peers, storage and security ports. */
+size_t net_memory(const struct net *n);
 
 /* ---- Checks outside the code under test ---- */
 
