@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
+#include "overlay/evidence.h"
 #include "overlay/fragment.h"
 #include "overlay/link_table.h"
 #include "overlay/peer_state.h"
@@ -232,6 +233,8 @@ static void forwarding_pass(struct peer *p, struct now now, struct passage *m, s
 	}
 	p->counters.messages_forwarded++;
 	m->from->last_used = now.mono;
+	if (message_code_is_request(m->code) && evidence_counts(method_of_code(m->code)))
+		evidence_sent(p, now, m->h.transaction_id, &hop->node_id);
 	if (log_enabled(p->log, LOG_DEBUG)) {
 		char next[NODE_ID_TEXT_SIZE];
 		char previous[NODE_ID_TEXT_SIZE];
@@ -269,11 +272,16 @@ static void forwarding_deliver(struct peer *p, struct now now, struct passage *m
 /* The next hop towards a point of the ring, by the Connection Table or the topology plug-in. */
 static struct link *forwarding_hop(struct peer *p, const struct node_id *target)
 {
-	struct node_id hop;
+	struct node_id hops[EVIDENCE_CHOICES_MAX];
+	size_t count = 1;
 
-	if (!p->topology.ops->next_hop(p->topology.ctx, target, &hop))
+	if (p->topology.ops->next_hops != NULL)
+		count = p->topology.ops->next_hops(p->topology.ctx, target, hops, EVIDENCE_CHOICES_MAX);
+	else if (!p->topology.ops->next_hop(p->topology.ctx, target, &hops[0]))
+		count = 0;
+	if (count == 0)
 		return NULL;
-	return link_of_node(p, &hop);
+	return link_of_node(p, &hops[evidence_choose(p, hops, count)]);
 }
 
 /* What the first entry of a Destination List means here (6.1). `rest` is what follows it; *err says
@@ -450,5 +458,7 @@ void forwarding_receive(struct peer *p, struct now now, struct link *l, struct s
 		return;
 	}
 	m.code = forwarding_code(&m.h, m.rest);
+	if (m.code != 0 && !message_code_is_request(m.code))
+		evidence_answered(p, now, m.h.transaction_id, &l->node_id);
 	forwarding_handle(p, now, &m, message);
 }

@@ -8,6 +8,7 @@
 #include "overlay/base/invariant.h"
 #include "overlay/bootstrap.h"
 #include "overlay/config_update.h"
+#include "overlay/evidence.h"
 #include "overlay/forwarding.h"
 #include "overlay/fragment.h"
 #include "overlay/link_table.h"
@@ -224,6 +225,7 @@ struct peer *peer_new(const struct peer_options *options)
 	bootstrap_new(p);
 	config_update_new(p);
 	rollback_new(p);
+	evidence_new(p);
 	probe_new(p);
 	return p;
 }
@@ -234,6 +236,7 @@ void peer_free(struct peer *p)
 		return;
 	timer_disarm(&p->timers, &p->leave_timer);
 	rollback_free(p);
+	evidence_free(p);
 	config_update_free(p);
 	bootstrap_free(p);
 	attach_free(p);

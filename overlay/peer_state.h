@@ -47,6 +47,7 @@ struct peer {
 	struct bootstrap *bootstrap;         /* bootstrap.h */
 	struct config_update *config_update; /* config_update.h */
 	struct rollback *rollback;           /* rollback.h */
+	struct evidence *evidence;           /* evidence.h */
 };
 
 /* "joining"; for logs. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Store, Fetch, Stat and Find for usages: signs what goes out, verifies what comes in. */
+/* Store, Stat and Find for usages: signs what goes out. Fetch is in resource_fetch.c. */
 #include "overlay/resource.h"
 
 #include <stdlib.h>
@@ -8,47 +8,30 @@
 #include "overlay/base/invariant.h"
 #include "overlay/config_update.h"
 #include "overlay/peer.h"
-#include "overlay/rollback.h"
+#include "overlay/resource_state.h"
 
-#define RESOURCE_ARENA_BYTES (1u << 20) /* cap of one call's working memory */
 #define RESOURCE_RETRIES 1              /* of a Store that newer data or a counter refused */
 
-/* One request on its way; freed when its callback has been called. */
-struct resource_call {
-	struct resource_call *next;
-	struct resource_call **link; /* what points to this one */
-	struct peer *peer;
-	struct resource_id resource;
-	uint32_t kind;
-	enum data_model model;
-	union {
-		resource_store_fn *store;
-		resource_fetch_fn *fetch;
-		resource_stat_fn *stat;
-		resource_find_fn *find;
-	} done;
-	void *ctx;
-	bool cancelled; /* nobody wants to hear of it */
-	unsigned retries;
-	/* Of a Store, for its repetition: keys and values are copies within `bytes`. */
-	struct resource_value *values; /* owned */
-	size_t value_count;
-	uint8_t *bytes; /* owned */
-};
-
-static void resource_call_free(struct resource_call *call)
+void resource_call_free(struct resource_call *call)
 {
 	*call->link = call->next;
 	if (call->next != NULL)
 		call->next->link = call->link;
 	free(call->values);
 	free(call->bytes);
+	lookup_free(call->lookup);
+	while (call->answers != NULL) {
+		struct resource_answer *answer = call->answers;
+
+		call->answers = answer->next;
+		free(answer);
+	}
+	arena_free(&call->arena);
 	free(call);
 }
 
-/* NULL when the Kind is not known. */
-static struct resource_call *resource_call_new(struct peer *p, const struct resource_id *resource,
-					       uint32_t kind, void *ctx)
+struct resource_call *resource_call_new(struct peer *p, const struct resource_id *resource, uint32_t kind,
+					void *ctx)
 {
 	const struct kind *k = kind_find(&peer_configuration(p)->kinds, kind);
 	struct resource_call *call;
@@ -271,13 +254,11 @@ int resource_store(struct peer *p, struct now now, const struct resource_id *res
 	return err;
 }
 
-/* Fetch and Stat ask for all there is of one Kind. */
-static int resource_send_fetch(struct resource_call *call, struct now now, enum method method,
-			       response_fn *done)
+size_t resource_fetch_body(const struct resource_call *call, uint8_t body[RESOURCE_FETCH_BODY])
 {
 	static const struct array_range all = { 0, ARRAY_INDEX_LAST };
-	uint8_t selector[16], body[RESOURCE_ID_MAX + 64];
-	struct writer s = writer_of(selector, sizeof(selector)), w = writer_of(body, sizeof(body));
+	uint8_t selector[16];
+	struct writer s = writer_of(selector, sizeof(selector)), w = writer_of(body, RESOURCE_FETCH_BODY);
 	struct stored_data_specifier specifier = { .kind = call->kind };
 	struct fetch_req req = {
 		.resource = call->resource,
@@ -292,12 +273,10 @@ static int resource_send_fetch(struct resource_call *call, struct now now, enum 
 	specifier.selector = writer_slice(&s);
 	fetch_req_put(&w, &req);
 	invariant(s.err == 0 && w.err == 0);
-	return transport_request_resource(call->peer, now, method, writer_slice(&w), &call->resource, done,
-					  call);
+	return w.len;
 }
 
-/* The one Kind that was asked for, out of a FetchAns or StatAns. */
-static int resource_fetch_answer(const struct resource_call *call, const struct response *response,
+int resource_fetch_answer(const struct resource_call *call, const struct response *response,
 				 struct arena *arena, struct fetch_kind_response *out)
 {
 	struct reader r = reader_of(response->body);
@@ -315,110 +294,6 @@ static int resource_fetch_answer(const struct resource_call *call, const struct 
 		}
 	}
 	return ERR_INVALID_MESSAGE;
-}
-
-/* Fills *out with `data` when it can be believed. */
-static int resource_accept(const struct resource_call *call, struct now now, const struct stored_data *data,
-			   const struct certificate_list *certificates, struct arena *arena,
-			   struct resource_fetched *out)
-{
-	const struct configuration *c = peer_configuration(call->peer);
-	const struct kind *kind = kind_find(&c->kinds, call->kind);
-	int err;
-
-	out->data = *data;
-	out->is_synthetic = false;
-	if (kind == NULL)
-		return ERR_UNKNOWN_KIND;
-	if (signature_is_none(&data->signature) && !data->value.data.exists) {
-		memset(&out->signer, 0, sizeof(out->signer));
-		out->is_synthetic = true;
-		return 0;
-	}
-	err = access_verify_value(peer_security(call->peer), c, now.wall, kind, &call->resource, data,
-				  certificates, arena, &out->signer, NULL);
-	if (err == 0 && rollback_found(call->peer, now, &call->resource, call->kind, data,
-				       &out->signer.node_id))
-		err = ERR_DATA_TOO_OLD;
-	return err;
-}
-
-static void resource_count_discarded(const struct resource_call *call, const struct response *response,
-				     int err)
-{
-	struct counters *counters = peer_counters(call->peer);
-	const char *event = err == ERR_DATA_TOO_OLD ? "resource.rollback" : "resource.discarded";
-	char text[NODE_ID_TEXT_SIZE];
-
-	counters->values_discarded++;
-	counter_error(counters, err);
-	log_warning(peer_log(call->peer), event, "kind=%u owner=%s reason=%s", call->kind,
-		    node_id_text(&response->signer.node_id, text), error_name(err));
-}
-
-static void resource_accept_all(const struct resource_call *call, struct now now,
-				const struct response *response, const struct stored_data *items,
-				size_t count, struct arena *arena, struct resource_fetch_result *result)
-{
-	struct resource_fetched *values = arena_array(arena, count, sizeof(*values));
-
-	if (values == NULL) {
-		result->err = ERR_LIMIT;
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
-		int err = resource_accept(call, now, &items[i], &response->certificates, arena,
-					  &values[result->count]);
-
-		if (err == 0) {
-			result->count++;
-			continue;
-		}
-		result->discarded++;
-		resource_count_discarded(call, response, err);
-	}
-	result->values = values;
-}
-
-static void resource_fetch_done(void *ctx, struct now now, const struct response *response)
-{
-	struct resource_call *call = ctx;
-	struct resource_fetch_result result = {
-		.owner = response->signer.node_id,
-		.round_trip = response->round_trip,
-	};
-	struct fetch_kind_response kind = { 0 };
-	struct stored_data *items = NULL;
-	struct arena arena;
-	size_t count = 0;
-
-	arena_init(&arena, RESOURCE_ARENA_BYTES);
-	result.err = resource_fetch_answer(call, response, &arena, &kind);
-	if (result.err == 0)
-		result.err = stored_data_list_get(kind.values, (uint8_t)call->model, &arena, &items,
-						  &count);
-	result.generation = kind.generation;
-	if (result.err == 0)
-		resource_accept_all(call, now, response, items, count, &arena, &result);
-	if (call->done.fetch != NULL && !call->cancelled)
-		call->done.fetch(call->ctx, now, &result);
-	arena_free(&arena);
-	resource_call_free(call);
-}
-
-int resource_fetch(struct peer *p, struct now now, const struct resource_id *resource, uint32_t kind,
-		   resource_fetch_fn *done, void *ctx)
-{
-	struct resource_call *call = resource_call_new(p, resource, kind, ctx);
-	int err;
-
-	if (call == NULL)
-		return ERR_UNKNOWN_KIND;
-	call->done.fetch = done;
-	err = resource_send_fetch(call, now, METHOD_FETCH, resource_fetch_done);
-	if (err != 0)
-		resource_call_free(call);
-	return err;
 }
 
 static void resource_stat_done(void *ctx, struct now now, const struct response *response)
@@ -449,12 +324,14 @@ int resource_stat(struct peer *p, struct now now, const struct resource_id *reso
 		  resource_stat_fn *done, void *ctx)
 {
 	struct resource_call *call = resource_call_new(p, resource, kind, ctx);
+	uint8_t body[RESOURCE_FETCH_BODY];
 	int err;
 
 	if (call == NULL)
 		return ERR_UNKNOWN_KIND;
 	call->done.stat = done;
-	err = resource_send_fetch(call, now, METHOD_STAT, resource_stat_done);
+	err = transport_request_resource(p, now, METHOD_STAT, slice_of(body, resource_fetch_body(call, body)),
+					 &call->resource, resource_stat_done, call);
 	if (err != 0)
 		resource_call_free(call);
 	return err;
@@ -510,9 +387,17 @@ int resource_find(struct peer *p, struct now now, const struct resource_id *reso
 
 void resource_cancel(struct peer *p, void *ctx)
 {
-	for (struct resource_call *call = *peer_resource_calls(p); call != NULL; call = call->next)
-		if (call->ctx == ctx)
-			call->cancelled = true;
+	struct resource_call *next;
+
+	for (struct resource_call *call = *peer_resource_calls(p); call != NULL; call = next) {
+		next = call->next;
+		if (call->ctx != ctx)
+			continue;
+		call->cancelled = true;
+		/* A search that nobody wants need not go on. */
+		if (call->lookup != NULL)
+			resource_call_free(call);
+	}
 }
 
 void resource_free(struct peer *p)

@@ -39,6 +39,7 @@ struct resource_fetched {
 	struct stored_data data;
 	struct identity signer;
 	bool is_synthetic; /* exists == false without signature: nothing was ever stored there */
+	bool is_stale;     /* resource_fetch_options.accept_stale: a later one was seen before, but nobody has it */
 };
 
 struct resource_fetch_result {
@@ -46,6 +47,7 @@ struct resource_fetch_result {
 	const struct resource_fetched *values; /* borrowed until the callback returns */
 	size_t count;
 	size_t discarded; /* values that failed verification, or older than one fetched before */
+	size_t requests;  /* sent for it; one when all is well */
 	uint64_t generation;
 	struct node_id owner; /* who answered */
 	struct duration round_trip;
@@ -53,9 +55,29 @@ struct resource_fetch_result {
 
 typedef void resource_fetch_fn(void *ctx, struct now now, const struct resource_fetch_result *result);
 
-/* All values of one Kind (array: all indices, dictionary: all keys). Errors as resource_store. */
+/* All values of one Kind (array: all indices, dictionary: all keys). Errors as resource_store.
+ *
+ * One request when it is answered well. When it is not answered, or with an Error, with nothing or with less than was
+ * seen before, further holders are asked by other ways (overlay/lookup.h) for up to 12 s: a value that verifies is
+ * believed whoever answers, and of several the one stored last. "Nothing there" is believed when the next holder says so
+ * as well, or all three when there is reason to doubt.
+ *
+ * A value older than one fetched before is discarded when no holder has the later one: the holders of the later one may
+ * have died, but it may also be a rollback (13.5.3), and what was revoked or moved must not come back by default. Who
+ * would rather have an old value than none, such as a caller that can only fail to ring, says so. */
 int MUST_CHECK resource_fetch(struct peer *p, struct now now, const struct resource_id *resource,
 			      uint32_t kind, resource_fetch_fn *done, void *ctx);
+
+struct resource_fetch_options {
+	struct duration limit; /* of the whole; 0: 12 s */
+	bool accept_stale;     /* values marked is_stale are handed out, when there is nothing better */
+	bool plain;            /* one request and no more, as RFC 6940 has it: to measure, and to look at one holder */
+};
+
+/* Options may be NULL. */
+int MUST_CHECK resource_fetch_with(struct peer *p, struct now now, const struct resource_id *resource,
+				   uint32_t kind, const struct resource_fetch_options *options,
+				   resource_fetch_fn *done, void *ctx);
 
 struct resource_stat_result {
 	int err;

@@ -14,6 +14,8 @@ struct rollback_entry {
 	uint8_t key[ROLLBACK_KEY];
 	uint64_t storage_time; /* ms */
 	struct instant expires;
+	uint64_t place; /* hash of Resource-ID and Kind: equal ones are only looked at more closely than need be */
+	bool exists;
 };
 
 struct rollback {
@@ -60,6 +62,30 @@ static void rollback_digest(struct peer *p, const struct resource_id *resource, 
 	p->security.ops->digest(p->security.ctx, HASH_SHA256, parts, 2, out);
 }
 
+static uint64_t rollback_place(const struct resource_id *resource, uint32_t kind)
+{
+	uint64_t hash = 0xcbf29ce484222325ull ^ kind;
+
+	for (size_t i = 0; i < resource->length; i++)
+		hash = (hash ^ resource->bytes[i]) * 0x100000001b3ull;
+	return hash;
+}
+
+bool rollback_expects(const struct peer *p, struct now now, const struct resource_id *resource, uint32_t kind)
+{
+	uint64_t place = rollback_place(resource, kind);
+	size_t cursor = 0;
+	void *at;
+
+	while (map_next(p->rollback->entries, &cursor, NULL, &at)) {
+		const struct rollback_entry *e = at;
+
+		if (e->place == place && e->exists && !instant_due(e->expires, now.mono))
+			return true;
+	}
+	return false;
+}
+
 static void rollback_drop_oldest(struct rollback *r)
 {
 	size_t cursor = 0;
@@ -94,6 +120,8 @@ bool rollback_found(struct peer *p, struct now now, const struct resource_id *re
 	if (data->storage_time != e->storage_time || instant_before(e->expires, expires))
 		e->expires = expires;
 	e->storage_time = data->storage_time;
+	e->place = rollback_place(resource, kind);
+	e->exists = data->value.data.exists;
 	map_put(r->entries, rollback_key(e), e);
 	return false;
 }

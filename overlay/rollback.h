@@ -19,4 +19,7 @@ void rollback_free(struct peer *p);
 bool rollback_found(struct peer *p, struct now now, const struct resource_id *resource, uint32_t kind,
 		    const struct stored_data *data, const struct node_id *signer);
 
+/* True when a value that existed was fetched from the Resource and could still be alive. */
+bool rollback_expects(const struct peer *p, struct now now, const struct resource_id *resource, uint32_t kind);
+
 #endif

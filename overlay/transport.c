@@ -6,6 +6,7 @@
 
 #include "overlay/base/invariant.h"
 #include "overlay/config_update.h"
+#include "overlay/evidence.h"
 #include "overlay/forwarding.h"
 #include "overlay/link_table.h"
 #include "overlay/peer_state.h"
@@ -169,6 +170,8 @@ static int outstanding_transmit(struct outstanding *o, struct now now, struct sl
 	if (tail.data == NULL || h.destination_list.data == NULL)
 		return ERR_LIMIT;
 	o->used = hop->id;
+	if (evidence_counts(o->method))
+		evidence_sent(p, now, o->transaction_id, &hop->node_id);
 	return framing_send(p, now, hop, &h, tail);
 }
 

@@ -85,6 +85,28 @@ static bool chord_is_responsible(void *ctx, const struct node_id *target)
 	return node_id_in_range(target, after, &c->self);
 }
 
+/* The owner of a point between two nodes that follow each other in our Neighbor Table, when it is linked to us. RFC
+ * 6940 10.3 goes to the one before the owner instead, which then stands on every way to it: one hop more, and whoever
+ * holds that place could keep everything from the owner. */
+static bool chord_known_owner(const struct chord *c, const struct node_id *target, struct node_id *owner)
+{
+	const struct node_id *after = &c->self;
+
+	for (size_t i = 0; i < c->successor_count; after = &c->successors[i++]) {
+		if (!node_id_in_range(target, after, &c->successors[i]))
+			continue;
+		*owner = c->successors[i];
+		return chord_is_linked(c, owner);
+	}
+	for (size_t i = 0; i + 1 < c->predecessor_count; i++) {
+		if (!node_id_in_range(target, &c->predecessors[i + 1], &c->predecessors[i]))
+			continue;
+		*owner = c->predecessors[i];
+		return chord_is_linked(c, owner);
+	}
+	return false;
+}
+
 static bool chord_next_hop(void *ctx, const struct node_id *target, struct node_id *hop)
 {
 	const struct chord *c = ctx;
@@ -100,6 +122,8 @@ static bool chord_next_hop(void *ctx, const struct node_id *target, struct node_
 		return chord_client_next_hop(c, hop);
 	if (n == 0 || chord_is_responsible(ctx, target))
 		return false;
+	if (chord_known_owner(c, target, hop))
+		return true;
 	at = chord_first_from(c, target);
 	/* Backwards from the target to us: the largest Node-ID in (self, target) with a working link. */
 	for (size_t i = 1; i <= n; i++) {
@@ -122,6 +146,41 @@ static bool chord_next_hop(void *ctx, const struct node_id *target, struct node_
 		}
 	}
 	return false;
+}
+
+/* `id` is no farther from the target than half of our own distance. */
+static bool chord_is_half_way(const struct chord *c, const struct node_id *target, const struct node_id *id)
+{
+	struct node_id whole = node_id_subtract(target, &c->self);
+	struct node_id left = node_id_subtract(target, id);
+	struct node_id done = node_id_subtract(&whole, &left);
+
+	return node_id_compare(&left, &done) <= 0;
+}
+
+static size_t chord_next_hops(void *ctx, const struct node_id *target, struct node_id *out, size_t max)
+{
+	const struct chord *c = ctx;
+	size_t n = c->routable_count;
+	struct node_id owner;
+	size_t count = 1;
+	size_t at;
+
+	if (max == 0 || !chord_next_hop(ctx, target, &out[0]))
+		return 0;
+	/* The destination, or the only way there is. */
+	if (n == 0 || c->is_client || node_id_equal(&out[0], target) || chord_known_owner(c, target, &owner))
+		return 1;
+	at = chord_first_from(c, target);
+	for (size_t i = 1; i <= n && count < max; i++) {
+		const struct node_id *id = &c->routable[(at + n - i) % n];
+
+		if (!node_id_between(id, &c->self, target) || !chord_is_half_way(c, target, id))
+			break;
+		if (!node_id_equal(id, &out[0]) && chord_is_linked(c, id))
+			out[count++] = *id;
+	}
+	return count;
 }
 
 /* ---- Responsibility (10.1, 10.4) ---- */
@@ -314,6 +373,7 @@ static const struct topology_ops CHORD_OPS = {
 	.form = chord_form,
 	.leave = chord_leave,
 	.next_hop = chord_next_hop,
+	.next_hops = chord_next_hops,
 	.is_responsible = chord_is_responsible,
 	.responsibility = chord_responsibility,
 	.replicas = chord_replicas,
