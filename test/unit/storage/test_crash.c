@@ -2,7 +2,7 @@
 /* The storage of a whole peer on a disk that stops in every single call of its file system, and whose calls fail
  * one after the other. After each stop, with unsynced writes kept, lost or torn in several ways, the peer starts
  * again: every Store is there wholly or not at all, none that was acknowledged is missing, and the database is
- * sound. PEAL_CRASH_SEEDS (default 3) is the number of ways tried for each call. */
+ * sound. PEAL_CRASH_SEEDS (default 2) is the number of ways tried for each call. */
 #include <sqlite3.h>
 #include <stdio.h>
 
@@ -61,7 +61,7 @@ static unsigned seeds(void)
 {
 	const char *text = getenv("PEAL_CRASH_SEEDS");
 
-	return text == NULL ? 3 : (unsigned)strtoul(text, NULL, 10);
+	return text == NULL ? 2 : (unsigned)strtoul(text, NULL, 10);
 }
 
 static struct play play_of(const struct play_scenario *scenario, struct vfs *vfs)
@@ -201,7 +201,7 @@ END_TEST
 
 START_TEST(storage_survives_a_crash_while_it_recovers)
 {
-	crash_at_every_call(&scenarios[_i], 3, true);
+	crash_at_every_call(&scenarios[_i], 4, true);
 	print_cases(scenarios[_i].name);
 }
 END_TEST
@@ -243,7 +243,7 @@ START_TEST(storage_survives_a_crash_while_it_checkpoints)
 {
 	struct play_scenario *large = large_scenario(false);
 
-	crash_at_every_call(large, seeds() > 3 ? 7 : 97, false);
+	crash_at_every_call(large, seeds() > 2 ? 7 : 97, false);
 	print_cases(large->name);
 	free(large);
 }
