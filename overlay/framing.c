@@ -12,7 +12,11 @@
 #include "overlay/reliability.h"
 #include "overlay/transport_state.h"
 
-#define FRAMING_KEEPALIVE_S 5  /* of silence, then something is sent that must be acknowledged */
+/* Of silence, then something is sent that must be acknowledged: on a link watched closely or with frames not
+ * acknowledged, and on others. The end that opened the link asks first; the answer spares the other end its own
+ * question, which is a fifth later. */
+#define FRAMING_KEEPALIVE_MS 5000
+#define FRAMING_KEEPALIVE_FAR_MS 25000
 #define FRAMING_SUSPECT_RTOS 7 /* an RTO and three retransmissions that double (6.6.3.1): 1+2+4 */
 #define FRAMING_SUSPECT_MIN_MS 2000
 #define FRAMING_SUSPECT_MAX_MS 5000
@@ -427,19 +431,38 @@ static struct instant framing_suspect_at(const struct framing *f)
 	return instant_add(f->waiting_since, duration_us(us));
 }
 
-static struct instant framing_keepalive_at(const struct framing *f)
+static uint64_t framing_keepalive_ms(const struct link *l)
 {
+	if (l->close_watch || l->state == LINK_SUSPECT || framing_unacknowledged(&l->framing) > 0)
+		return FRAMING_KEEPALIVE_MS;
+	return FRAMING_KEEPALIVE_FAR_MS;
+}
+
+static struct instant framing_keepalive_at(const struct link *l)
+{
+	const struct framing *f = &l->framing;
 	struct instant from = instant_before(f->last_received, f->keepalive_sent)
 				      ? f->keepalive_sent
 				      : f->last_received;
+	uint64_t ms = framing_keepalive_ms(l);
 
-	return instant_add(from, duration_s(FRAMING_KEEPALIVE_S));
+	return instant_add(from, duration_ms(l->outgoing ? ms : ms + ms / 5));
+}
+
+/* When links are looked at anyway, those that would be asked soon are asked at once: questions that leave together
+ * cost one awakening. Not by the end that hopes to be asked. */
+bool framing_is_due_early(const struct link *l, struct instant now)
+{
+	uint64_t early_ms = l->outgoing ? framing_keepalive_ms(l) / 5 : 0;
+
+	return l->state != LINK_OPENING && l->purpose == LINK_OVERLAY &&
+	       instant_due(framing_keepalive_at(l), instant_add(now, duration_ms(early_ms)));
 }
 
 struct instant framing_deadline(const struct link *l)
 {
 	const struct framing *f = &l->framing;
-	struct instant at = framing_keepalive_at(f);
+	struct instant at = framing_keepalive_at(l);
 
 	if (f->reliability != NULL)
 		return instant_min(at, reliability_deadline(l));
@@ -476,7 +499,7 @@ void framing_expire(struct peer *p, struct now now, struct link *l)
 		else if (instant_due(framing_suspect_at(f), now.mono))
 			link_suspect(p, now, l);
 	}
-	if (!l->is_gone && instant_due(framing_keepalive_at(f), now.mono))
+	if (!l->is_gone && framing_is_due_early(l, now.mono))
 		framing_keepalive(p, now, l);
 }
 

@@ -63,6 +63,9 @@ int MUST_CHECK framing_send(struct peer *p, struct now now, struct link *l,
 void framing_expire(struct peer *p, struct now now, struct link *l);
 struct instant framing_deadline(const struct link *l);
 
+/* Nothing is due, but a keepalive will be soon and may as well go now. */
+bool framing_is_due_early(const struct link *l, struct instant now);
+
 /* Frames sent and not acknowledged. */
 size_t framing_unacknowledged(const struct framing *f);
 

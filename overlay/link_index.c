@@ -39,8 +39,7 @@ static void link_list_remove(struct link_list *t, size_t at)
 		link_list_resize(t, t->count + t->count / 4 + LINK_LIST_STEP);
 }
 
-/* Where the first link with this id or a larger one is, or would be. */
-static size_t link_list_of_id(const struct link_list *t, link_id id)
+size_t link_index_place(const struct link_list *t, link_id id)
 {
 	size_t low = 0;
 	size_t high = t->count;
@@ -56,7 +55,7 @@ static size_t link_list_of_id(const struct link_list *t, link_id id)
 	return low;
 }
 
-/* The same for Node-IDs. */
+/* The same in by_node for Node-IDs. */
 static size_t link_list_of_node(const struct link_list *t, const struct node_id *node)
 {
 	size_t low = 0;
@@ -83,7 +82,7 @@ void link_index_add(struct link_index *x, struct link *l)
 
 void link_index_remove(struct link_index *x, const struct link *l)
 {
-	size_t at = link_list_of_id(&x->by_id, l->id);
+	size_t at = link_index_place(&x->by_id, l->id);
 
 	if (at < x->by_id.count && x->by_id.items[at] == l)
 		link_list_remove(&x->by_id, at);
@@ -91,7 +90,7 @@ void link_index_remove(struct link_index *x, const struct link *l)
 
 struct link *link_index_find(const struct link_index *x, link_id id)
 {
-	size_t at = link_list_of_id(&x->by_id, id);
+	size_t at = link_index_place(&x->by_id, id);
 
 	if (at == x->by_id.count || x->by_id.items[at]->id != id)
 		return NULL;
@@ -101,7 +100,7 @@ struct link *link_index_find(const struct link_index *x, link_id id)
 struct link *link_index_next(const struct link_index *x, size_t *cursor)
 {
 	/* The cursor is the id after the one last seen, so that links may go while the walk goes on. */
-	size_t at = link_list_of_id(&x->by_id, *cursor);
+	size_t at = link_index_place(&x->by_id, *cursor);
 
 	if (at == x->by_id.count)
 		return NULL;

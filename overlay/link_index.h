@@ -25,6 +25,8 @@ void link_index_free(struct link_index *x);
 /* A new link; its id is larger than all before. */
 void link_index_add(struct link_index *x, struct link *l);
 void link_index_remove(struct link_index *x, const struct link *l);
+/* Where in by_id the first link with this id or a larger one is, or would be. */
+size_t link_index_place(const struct link_list *by_id, link_id id);
 /* NULL when there is none. */
 struct link *link_index_find(const struct link_index *x, link_id id);
 /* Walks in order of creation; start with *cursor == 0; NULL at the end. Links may come and go meanwhile. */

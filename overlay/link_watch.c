@@ -57,14 +57,22 @@ static void link_due(struct peer *p, struct now now, struct link *l)
 static void link_watch(void *ctx, struct now now)
 {
 	struct peer *p = ctx;
+	const struct link_list *all = &p->links->index.by_id;
 	struct instant next = INSTANT_NEVER;
-	struct link *l;
-	size_t cursor = 0;
+	size_t i = 0;
 
-	while ((l = link_table_next(p, &cursor)) != NULL) {
-		link_due(p, now, l);
-		if (!l->is_gone)
-			next = instant_min(next, link_deadline(p, l));
+	while (i < all->count) {
+		struct link *l = all->items[i];
+		size_t cursor = (size_t)l->id + 1;
+		struct instant at = link_deadline(p, l);
+
+		if (instant_due(at, now.mono) || framing_is_due_early(l, now.mono)) {
+			link_due(p, now, l);
+			at = l->is_gone ? INSTANT_NEVER : link_deadline(p, l);
+		}
+		next = instant_min(next, at);
+		/* It may be gone now, and others with it. */
+		i = i < all->count && all->items[i] == l ? i + 1 : link_index_place(all, cursor);
 	}
 	link_wake(p, next);
 }

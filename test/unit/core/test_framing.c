@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Framing on streams (RFC 6940 6.6.2, 6.6.5): cutting, acks, liveness. */
 #include "overlay/framing.h"
+#include "overlay/link_table.h"
 #include "overlay/wire/method.h"
 #include "test/unit/core/core.h"
 #include "test/unit/run.h"
@@ -264,14 +265,16 @@ START_TEST(framing_keeps_alive_and_gives_up)
 	struct frame f;
 
 	setup();
-	core_advance(c, 4999);
+	link_set_watch(c->peer, &a.id, true);
+	/* The other end opened the link, so it may ask first. */
+	core_advance(c, 5999);
 	ck_assert(!core_take_frame(c, &a, &f));
 	core_advance(c, 1);
 	ck_assert(core_take_frame(c, &a, &f));
 	ck_assert_uint_eq(f.type, FRAME_DATA);
 	ck_assert_uint_eq(f.message.len, 0);
 	core_receive_ack(c, &a, f.sequence, 0);
-	core_advance(c, 5000);
+	core_advance(c, 6000);
 	ck_assert(core_take_frame(c, &a, &f));
 	/* Not acknowledged: suspect, and after 30 s gone. */
 	core_advance(c, 5000);
@@ -280,6 +283,68 @@ START_TEST(framing_keeps_alive_and_gives_up)
 	ck_assert_uint_eq(link_count(c->peer), 0);
 	ck_assert_uint_eq(c->closed_count, 1);
 	teardown();
+}
+END_TEST
+
+START_TEST(framing_asks_seldom_where_nobody_watches)
+{
+	struct frame f;
+
+	setup();
+	core_advance(c, 29999);
+	ck_assert(!core_take_frame(c, &a, &f));
+	core_advance(c, 1);
+	ck_assert(core_take_frame(c, &a, &f));
+	/* While that waits for its ack the link is watched like any other. */
+	core_advance(c, 5000);
+	ck_assert_uint_eq(info().state, LINK_SUSPECT);
+	core_receive_ack(c, &a, f.sequence, 0);
+	ck_assert_uint_eq(info().state, LINK_UP);
+	core_forget_sent(c);
+	/* Whatever comes from there spares the question. */
+	core_advance(c, 20000);
+	core_receive(c, &a, SLICE_EMPTY);
+	core_forget_sent(c);
+	core_advance(c, 29999);
+	ck_assert(!core_take_frame(c, &a, &f));
+	/* Watched closely from now on: the silence so far counts. */
+	link_set_watch(c->peer, &a.id, true);
+	core_advance(c, 0);
+	ck_assert(core_take_frame(c, &a, &f));
+	teardown();
+}
+END_TEST
+
+static void open_link(struct remote *r, uint8_t byte)
+{
+	struct address address = { .type = ADDRESS_IPV4, .bytes = { 10, 0, 0, byte }, .port = 6084 };
+
+	remote_init(r, byte, 1);
+	ck_assert_ptr_nonnull(link_open(c->peer, c->now, &address, c->link_type, LINK_OVERLAY, NULL, NULL));
+	core_drain(c);
+	core_link_up(c, r);
+}
+
+START_TEST(framing_asks_first_at_the_end_that_opened)
+{
+	struct core_options o = { 0 };
+	struct remote first, second;
+	struct frame f;
+
+	c = core_new(&o);
+	open_link(&first, 0x10);
+	core_advance(c, 3000);
+	open_link(&second, 0x20);
+	core_forget_sent(c);
+	core_advance(c, 21999);
+	ck_assert(!core_take_frame(c, &first, &f));
+	/* The other one would be asked three seconds later: both questions go at once. */
+	core_advance(c, 1);
+	ck_assert(core_take_frame(c, &first, &f));
+	ck_assert(core_take_frame(c, &second, &f));
+	core_free(c);
+	remote_free(&first);
+	remote_free(&second);
 }
 END_TEST
 
@@ -340,7 +405,8 @@ int main(void)
 		framing_ack_carries_the_mask, framing_measures_the_round_trip,
 		framing_closes_on_an_unknown_frame, framing_answers_a_message_too_large_then_closes,
 		framing_closes_on_a_header_too_large_without_answer,
-		framing_suspects_and_recovers_a_silent_link, framing_keeps_alive_and_gives_up,
+		framing_suspects_and_recovers_a_silent_link, framing_keeps_alive_and_gives_up, framing_asks_seldom_where_nobody_watches,
+		framing_asks_first_at_the_end_that_opened,
 		framing_blames_nobody_for_its_own_standstill,
 		framing_takes_an_empty_message_for_a_keepalive, round_trip_follows_rfc_6298);
 }

@@ -232,11 +232,12 @@ START_TEST(reliability_keeps_an_idle_link_alive)
 	struct frame f;
 
 	setup();
-	core_advance(c, 5000);
+	link_set_watch(c->peer, &a.id, true);
+	core_advance(c, 6000);
 	ck_assert(core_take_frame(c, &a, &f));
 	ck_assert_uint_eq(f.message.len, 0);
 	core_receive_ack(c, &a, f.sequence, 0);
-	core_advance(c, 5000);
+	core_advance(c, 6000);
 	ck_assert(core_take_frame(c, &a, &f));
 	core_advance(c, 16000);
 	ck_assert_uint_eq(link_count(c->peer), 0);
