@@ -356,8 +356,7 @@ static int index_parse(const char **at, size_t *out)
 	return 0;
 }
 
-/* Marks what the list names. */
-static int list_parse(const char *list, bool *keep, size_t count)
+int plan_keep_marks(const char *list, bool *keep, size_t count)
 {
 	const char *at = list;
 
@@ -387,7 +386,7 @@ int plan_keep(struct plan *p, const char *list)
 {
 	bool *keep = memory_alloc(p->count + 1);
 	size_t kept = 0;
-	int err = list_parse(list, keep, p->count);
+	int err = plan_keep_marks(list, keep, p->count);
 
 	for (size_t i = 0; err == 0 && i < p->count; i++)
 		if (keep[i])

@@ -21,6 +21,8 @@ void plan_draw(struct plan *p, const struct scenario *s, uint64_t seed, size_t p
 
 /* Leaves in the plan only what a list like "0-11,14,20-" names, by index. ERR_CONFIG. */
 int MUST_CHECK plan_keep(struct plan *p, const char *list);
+/* Sets keep[] for what such a list names. ERR_CONFIG. */
+int MUST_CHECK plan_keep_marks(const char *list, bool *keep, size_t count);
 /* Such a list of those for which keep[] holds; malloc'ed. */
 char *plan_keep_text(const bool *keep, size_t count);
 

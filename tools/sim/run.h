@@ -44,9 +44,12 @@ struct run_watch {
 	/* A peer's log line, and "sim.*" lines of the run itself with node SIZE_MAX. */
 	void (*log)(void *ctx, struct now now, size_t node, enum log_level level, const char *event,
 		    const char *text);
+	void (*made)(void *ctx, struct world *w); /* the world with its nodes, none of them started */
 	void (*action)(void *ctx, struct now now, const struct action *a);
-	/* Once a virtual second, and at each turn of events: "formed", "halfway", "faults-stop", "end". */
+	void (*hostile)(void *ctx, size_t node); /* turns hostile */
+	/* Once a virtual second, while anything happens. */
 	void (*second)(void *ctx, struct world *w);
+	/* At each turn of the run: "formed", "halfway", "faults-stop", "end". */
 	void (*turn)(void *ctx, struct world *w, const char *what);
 	void (*violated)(void *ctx, const struct violation *v);
 	enum log_level log_level;
@@ -61,6 +64,10 @@ struct run_options {
 	bool measure_memory;  /* costs a walk over the heap */
 	const struct run_watch *watch; /* may be NULL */
 };
+
+/* Whether such a run is possible: ERR_CONFIG, and `detail` says why not. */
+int MUST_CHECK run_check(const struct scenario *s, const struct run_options *options, char *detail,
+			 size_t detail_size);
 
 /* ERR_CONFIG: the options or the scenario's hostile behaviour are not valid; `detail` says why. */
 int MUST_CHECK run_scenario(const struct scenario *s, const struct run_options *options, struct run_result *out,

@@ -84,7 +84,6 @@ START_TEST(scenario_names_line_and_option_of_what_is_wrong)
 		{ "action break { }\n", ": action break: needs per-run or per-peer-hour" },
 		{ "peers = 300\nsecurity = real\n", ": peers: more than 200 with real security" },
 		{ "peers\n", ":2: " },
-		{ "weather {\n", ":" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
