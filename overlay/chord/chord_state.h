@@ -43,10 +43,6 @@
 #define CHORD_STABILIZE_MIN_MS 1000
 #define CHORD_STABILIZE_MAX_MS 30000
 #define CHORD_TUNED_MIN_MS 15000
-/* Partition check (10.7.4.4). */
-#define CHORD_PARTITION_CHECK_MS 60000
-/* Sooner when a peer was lost: it may be on the other side of a cut. */
-#define CHORD_PARTITION_SOON_MS 8000
 
 /* A node with a link to us. */
 struct chord_node {

@@ -6,12 +6,36 @@
 #include "overlay/transport.h"
 #include "overlay/wire/body_misc.h"
 
+#define PARTITION_PEER_MS 250 /* all peers together look so often, that bootstrap nodes are not overrun */
+#define PARTITION_MIN_MS 25000
+#define PARTITION_MAX_MS 600000
+/* Sooner when a peer was lost: it may be on the other side of a cut. */
+#define PARTITION_SOON_MS 8000
+
 static void partition_fire(void *ctx, struct now now);
+
+/* Where two rings touch they close up from neighbour to neighbour, so it is enough that a few of many look. */
+static uint64_t partition_interval_ms(const struct chord *c)
+{
+	uint64_t ms = (uint64_t)PARTITION_PEER_MS * chord_tables_population(c);
+
+	if (ms < PARTITION_MIN_MS)
+		return PARTITION_MIN_MS;
+	return ms < PARTITION_MAX_MS ? ms : PARTITION_MAX_MS;
+}
 
 static void partition_arm(struct chord *c, struct now now)
 {
 	timer_arm(peer_timers(c->peer), &c->partition_timer,
-		  chord_jittered(c, now, CHORD_PARTITION_CHECK_MS), partition_fire, c);
+		  chord_jittered(c, now, partition_interval_ms(c)), partition_fire, c);
+}
+
+/* A link that was made to look over the fence only. */
+static void partition_drop_link(struct chord *c, struct now now)
+{
+	if (link_find_node(c->peer, &c->partition_bootstrap) == c->partition_link &&
+	    chord_tables_find(c, &c->partition_bootstrap) == NULL)
+		link_let_go(c->peer, now, &c->partition_bootstrap);
 }
 
 static void partition_answered(void *ctx, struct now now, const struct response *response)
@@ -22,17 +46,14 @@ static void partition_answered(void *ctx, struct now now, const struct response 
 	char text[NODE_ID_TEXT_SIZE];
 
 	c->now_hint = now.mono;
-	c->partition_link = 0;
+	/* Known to us: the same ring. */
 	if (response->err != 0 || !c->is_member || c->leaving.is_active ||
-	    node_id_equal(found, &c->self))
-		return;
-	/* Known to us, or farther than our successor: the same ring, or one of two views of a change that
-	 * is under way. */
-	if (chord_tables_is_ready(c, found))
-		return;
-	if (chord_attach_partition(c, now, found, link, &c->partition_bootstrap))
+	    node_id_equal(found, &c->self) || chord_tables_is_ready(c, found))
+		partition_drop_link(c, now);
+	else if (chord_attach_partition(c, now, found, link, &c->partition_bootstrap))
 		log_warning(peer_log(c->peer), "partition.found", "foreign=%s",
 			    node_id_text(found, text));
+	c->partition_link = 0;
 }
 
 void partition_check(struct chord *c, struct now now, link_id link, const struct node_id *bootstrap)
@@ -91,7 +112,9 @@ void partition_begin(struct chord *c, struct now now)
 
 void partition_soon(struct chord *c, struct now now)
 {
-	struct instant at = chord_jittered(c, now, CHORD_PARTITION_SOON_MS);
+	uint64_t quarter_ms = partition_interval_ms(c) / 4;
+	struct instant at = chord_jittered(c, now, quarter_ms > PARTITION_SOON_MS ? quarter_ms :
+										    PARTITION_SOON_MS);
 
 	if (timer_is_armed(&c->partition_timer) && instant_before(at, c->partition_timer.at))
 		timer_arm(peer_timers(c->peer), &c->partition_timer, at, partition_fire, c);
