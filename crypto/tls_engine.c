@@ -356,6 +356,11 @@ int tls_engine_write(struct tls_engine *e, const struct slice *parts, size_t cou
 	return err;
 }
 
+bool tls_engine_is_closed(const struct tls_engine *e)
+{
+	return e->closed;
+}
+
 bool tls_engine_is_established(const struct tls_engine *e)
 {
 	return e->established && e->err == 0;

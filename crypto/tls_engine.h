@@ -70,6 +70,9 @@ struct slice tls_engine_peer_certificate(const struct tls_engine *e);
 struct instant tls_engine_deadline(const struct tls_engine *e);
 int MUST_CHECK tls_engine_expire(struct tls_engine *e, struct now now);
 
+/* The other end's close_notify came: it ended the connection in good order. */
+bool tls_engine_is_closed(const struct tls_engine *e);
+
 /* Sends close_notify. */
 void tls_engine_close(struct tls_engine *e);
 

@@ -351,7 +351,9 @@ bool connections_report_failed(struct node *n, struct now now)
 	if (c->application != 0)
 		app_link_closed(c, now);
 	else if (c->link != 0)
-		peer_link_down(n->peer, now, c->link, reason);
+		/* What ends without a close_notify was cut off, be it by a FIN. */
+		peer_link_down(n->peer, now, c->link,
+			       c->engine != NULL && tls_engine_is_closed(c->engine) ? 0 : reason);
 	else if (!c->established)
 		peer_link_refused(n->peer, &c->remote, reason);
 	connection_close(c);

@@ -11,8 +11,6 @@
 #define BOOTSTRAP_AT_ONCE 3 /* links being opened */
 #define BOOTSTRAP_CACHED_MAX 32
 #define BOOTSTRAP_LOST_MAX 16 /* peers whose links went, the latest */
-#define BOOTSTRAP_ENTRIES_MAX                                                                      \
-	(2 * BOOTSTRAP_NODES_MAX + BOOTSTRAP_CACHED_MAX + BOOTSTRAP_LOST_MAX)
 #define BOOTSTRAP_BACKOFF_MIN_MS 1000
 #define BOOTSTRAP_BACKOFF_MAX_MS 30000
 
@@ -35,14 +33,17 @@ struct bootstrap_known {
 
 struct bootstrap {
 	enum bootstrap_aim aim;
-	struct bootstrap_known known[BOOTSTRAP_NODES_MAX];
+	/* All owned, and no longer than needed: these lie idle for most of a peer's life. */
+	struct bootstrap_known *known; /* BOOTSTRAP_NODES_MAX at most, the latest */
+	size_t known_count;
 	size_t known_next;
-	struct bootstrap_entry cached[BOOTSTRAP_CACHED_MAX];
+	struct bootstrap_entry *cached; /* BOOTSTRAP_CACHED_MAX at most */
 	size_t cached_count;
-	struct bootstrap_entry lost[BOOTSTRAP_LOST_MAX]; /* ADDRESS_NONE: free */
+	struct bootstrap_entry *lost; /* BOOTSTRAP_LOST_MAX at most, the latest */
+	size_t lost_count;
 	size_t lost_next;
-	struct bootstrap_entry
-		entries[BOOTSTRAP_ENTRIES_MAX]; /* of this round, in the order tried */
+	struct bootstrap_entry *entries; /* of this round, in the order tried */
+	size_t entry_room;
 	size_t entry_count;
 	size_t entry_next;
 	link_id opening[BOOTSTRAP_AT_ONCE]; /* 0: free */
@@ -62,6 +63,10 @@ void bootstrap_new(struct peer *p)
 void bootstrap_free(struct peer *p)
 {
 	timer_disarm(&p->timers, &p->bootstrap->timer);
+	free(p->bootstrap->known);
+	free(p->bootstrap->cached);
+	free(p->bootstrap->lost);
+	free(p->bootstrap->entries);
 	free(p->bootstrap);
 }
 
@@ -70,7 +75,12 @@ void bootstrap_set_cached(struct peer *p, const struct address *cached, size_t c
 {
 	struct bootstrap *b = p->bootstrap;
 
-	for (size_t i = 0; i < count && b->cached_count < BOOTSTRAP_CACHED_MAX; i++)
+	if (count > BOOTSTRAP_CACHED_MAX - b->cached_count)
+		count = BOOTSTRAP_CACHED_MAX - b->cached_count;
+	if (count == 0)
+		return;
+	b->cached = memory_resize(b->cached, (b->cached_count + count) * sizeof(*b->cached));
+	for (size_t i = 0; i < count; i++)
 		b->cached[b->cached_count++] = (struct bootstrap_entry){ cached[i], type };
 }
 
@@ -87,7 +97,7 @@ static void bootstrap_add(struct peer *p, const struct address *address,
 {
 	struct bootstrap *b = p->bootstrap;
 
-	if (b->entry_count < BOOTSTRAP_ENTRIES_MAX && !bootstrap_is_own(p, address))
+	if (!bootstrap_is_own(p, address) && b->entry_count < b->entry_room)
 		b->entries[b->entry_count++] = (struct bootstrap_entry){ *address, type };
 }
 
@@ -132,6 +142,8 @@ static void bootstrap_fill(struct peer *p)
 	const struct configuration *c = p->configuration;
 	size_t from;
 
+	b->entry_room = 2 * c->bootstrap_node_count + b->cached_count + b->lost_count;
+	b->entries = memory_resize(b->entries, (b->entry_room + 1) * sizeof(*b->entries));
 	b->entry_count = b->entry_next = 0;
 	if (bootstrap_speaks(p, OVERLAY_LINK_TLS_TCP_FH_NO_ICE))
 		for (size_t i = 0; i < c->bootstrap_node_count; i++)
@@ -145,9 +157,8 @@ static void bootstrap_fill(struct peer *p)
 			bootstrap_add(p, &c->bootstrap_nodes[i], OVERLAY_LINK_DTLS_UDP_SR_NO_ICE);
 	bootstrap_shuffle(p, from);
 	from = b->entry_count;
-	for (size_t i = 0; i < BOOTSTRAP_LOST_MAX; i++)
-		if (b->lost[i].address.type != ADDRESS_NONE &&
-		    !bootstrap_is_linked(p, &b->lost[i].address))
+	for (size_t i = 0; i < b->lost_count; i++)
+		if (!bootstrap_is_linked(p, &b->lost[i].address))
 			bootstrap_add(p, &b->lost[i].address, b->lost[i].type);
 	bootstrap_shuffle(p, from);
 }
@@ -246,9 +257,8 @@ static void bootstrap_open_more(struct peer *p, struct now now);
 static const struct node_id *bootstrap_known_node(const struct bootstrap *b,
 						  const struct address *address)
 {
-	for (size_t i = 0; i < BOOTSTRAP_NODES_MAX; i++)
-		if (b->known[i].address.type != ADDRESS_NONE &&
-		    address_equal(&b->known[i].address, address))
+	for (size_t i = 0; i < b->known_count; i++)
+		if (address_equal(&b->known[i].address, address))
 			return &b->known[i].node;
 	return NULL;
 }
@@ -257,9 +267,12 @@ static void bootstrap_remember(struct bootstrap *b, const struct link *l)
 {
 	const struct node_id *known = bootstrap_known_node(b, &l->address);
 
-	if (known == NULL || !node_id_equal(known, &l->node_id))
-		b->known[b->known_next++ % BOOTSTRAP_NODES_MAX] =
-			(struct bootstrap_known){ l->address, l->node_id };
+	if (known != NULL && node_id_equal(known, &l->node_id))
+		return;
+	if (b->known_count < BOOTSTRAP_NODES_MAX)
+		b->known = memory_resize(b->known, ++b->known_count * sizeof(*b->known));
+	b->known[b->known_next++ % BOOTSTRAP_NODES_MAX] =
+		(struct bootstrap_known){ l->address, l->node_id };
 }
 
 static void bootstrap_opened(void *ctx, struct now now, struct link *l, int err)
@@ -338,9 +351,11 @@ void bootstrap_peer_lost(struct peer *p, const struct link *l)
 
 	if (l->listens_at.type == ADDRESS_NONE)
 		return;
-	for (size_t i = 0; i < BOOTSTRAP_LOST_MAX; i++)
+	for (size_t i = 0; i < b->lost_count; i++)
 		if (address_equal(&b->lost[i].address, &l->listens_at) && b->lost[i].type == l->type)
 			return;
+	if (b->lost_count < BOOTSTRAP_LOST_MAX)
+		b->lost = memory_resize(b->lost, ++b->lost_count * sizeof(*b->lost));
 	b->lost[b->lost_next++ % BOOTSTRAP_LOST_MAX] =
 		(struct bootstrap_entry){ l->listens_at, l->type };
 }

@@ -20,12 +20,13 @@ struct config_update_sent {
 };
 
 struct config_update {
-	struct config_update_sent recent[CONFIG_UPDATE_RECENT];
+	struct config_update_sent *recent; /* owned, CONFIG_UPDATE_RECENT of them; NULL: none was sent */
 	size_t next;
 };
 
 void config_update_free(struct peer *p)
 {
+	free(p->config_update->recent);
 	free(p->config_update);
 }
 
@@ -34,6 +35,8 @@ static bool config_update_note(struct peer *p, struct now now, const struct node
 {
 	struct config_update *c = p->config_update;
 
+	if (c->recent == NULL)
+		c->recent = memory_alloc(CONFIG_UPDATE_RECENT * sizeof(*c->recent));
 	for (size_t i = 0; i < CONFIG_UPDATE_RECENT; i++)
 		if (node_id_equal(&c->recent[i].node, node) &&
 		    instant_before(now.mono,

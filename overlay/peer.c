@@ -184,6 +184,18 @@ static uint32_t peer_overlay_hash(const struct peer *p)
 	return reader_u32(&r);
 }
 
+/* As many as there are: an array of CANDIDATES_MAX would be most of a peer. */
+static struct ice_candidate *peer_copy_candidates(const struct ice_candidate *from, size_t count)
+{
+	struct ice_candidate *copy;
+
+	if (count == 0)
+		return NULL;
+	copy = memory_alloc(count * sizeof(*copy));
+	memcpy(copy, from, count * sizeof(*copy));
+	return copy;
+}
+
 static void peer_take_options(struct peer *p, const struct peer_options *o)
 {
 	p->configuration = o->configuration;
@@ -200,9 +212,9 @@ static void peer_take_options(struct peer *p, const struct peer_options *o)
 	if (p->datagram_mtu < PEER_DATAGRAM_MTU_MIN)
 		p->datagram_mtu = PEER_DATAGRAM_MTU_MIN;
 	invariant(o->candidate_count <= CANDIDATES_MAX && o->app_candidate_count <= CANDIDATES_MAX);
-	memcpy(p->candidates, o->candidates, sizeof(p->candidates));
+	p->candidates = peer_copy_candidates(o->candidates, o->candidate_count);
 	p->candidate_count = o->candidate_count;
-	memcpy(p->app_candidates, o->app_candidates, sizeof(p->app_candidates));
+	p->app_candidates = peer_copy_candidates(o->app_candidates, o->app_candidate_count);
 	p->app_candidate_count = o->app_candidate_count;
 }
 
@@ -250,6 +262,8 @@ void peer_free(struct peer *p)
 	if (p->owns_workspace)
 		workspace_free(p->workspace);
 	free(p->configuration_own);
+	free(p->candidates);
+	free(p->app_candidates);
 	free(p);
 }
 

@@ -33,9 +33,9 @@ struct peer {
 	struct resource_call *resource_calls; /* owned by resource.c */
 	size_t links_max;
 	size_t datagram_mtu; /* bytes */
-	struct ice_candidate candidates[CANDIDATES_MAX];
+	struct ice_candidate *candidates; /* owned */
 	size_t candidate_count;
-	struct ice_candidate app_candidates[CANDIDATES_MAX];
+	struct ice_candidate *app_candidates; /* owned */
 	size_t app_candidate_count;
 	struct timer leave_timer;
 
