@@ -79,5 +79,17 @@ void check_all_found(struct check *c);
 size_t check_violation_count(const struct check *c);
 const struct violation *check_violation(const struct check *c, size_t index);
 uint64_t check_count(const struct check *c); /* single conditions looked at */
+/* What would have been a violation, had not an injected fault itself broken what the check relies on. */
+uint64_t check_excused(const struct check *c, enum check_id id);
+
+/* Hops of requests to Resource-IDs, each request counted once, as far as it was seen to get; in thousandths. */
+struct check_hops {
+	uint64_t requests;
+	uint64_t mean_milli;
+	unsigned p99, max;
+};
+void check_hops(const struct check *c, struct check_hops *out);
+/* Messages that the running peers dropped because a limit was reached, those that ended included. */
+uint64_t check_dropped_limit(const struct check *c);
 
 #endif

@@ -68,10 +68,15 @@ size_t world_user(const struct world *w, size_t node)
 	return node - node % w->options.nodes_per_user;
 }
 
+struct slice world_certificate(const struct world *w, size_t node) { return net_node(w->net, node)->certificate; }
+unsigned world_group(const struct world *w, size_t node) { return net_node(w->net, node)->group; }
+bool world_is_cut(const struct world *w, size_t node) { return net_node(w->net, node)->cut_count > 0; }
+bool world_has_own_clock(const struct world *w, size_t node) { return net_node(w->net, node)->clock != NULL; }
+
 bool world_is_partitioned(const struct world *w)
 {
 	for (size_t i = 1; i < w->count; i++)
-		if (net_node(w->net, i)->group != net_node(w->net, 0)->group)
+		if (world_group(w, i) != world_group(w, 0))
 			return true;
 	return false;
 }
@@ -376,6 +381,8 @@ void world_destroy(struct world *w, size_t index, bool silent)
 		world_stop(w, index, WORLD_STOP_DESTROYED, silent);
 	disk_close(w->nodes[index]->disk, false);
 	disk_wipe(w->nodes[index]->disk);
+	if (w->observer.wiped != NULL)
+		w->observer.wiped(w->observer.ctx, index);
 }
 
 static void world_usage_stopped(void *ctx, struct now now)

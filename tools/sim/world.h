@@ -64,6 +64,13 @@ size_t world_find(const struct world *w, const struct node_id *id);
 /* Node whose AOR this node's user has: the first of the nodes that share it. */
 size_t world_user(const struct world *w, size_t node);
 
+/* The node's certificate, borrowed; its part of the net (0 unless nodes are partitioned); whether something keeps
+ * its bytes from some node, or its clocks are its own. */
+struct slice world_certificate(const struct world *w, size_t node);
+unsigned world_group(const struct world *w, size_t node);
+bool world_is_cut(const struct world *w, size_t node);
+bool world_has_own_clock(const struct world *w, size_t node);
+
 /* How a node's process ended. */
 enum world_stop {
 	WORLD_STOP_KILLED,    /* the disk is left */
@@ -80,6 +87,8 @@ struct world_observer {
 	void (*starting)(void *ctx, size_t node);
 	/* Its peer and storage are still there, for the last time. */
 	void (*stopping)(void *ctx, size_t node, enum world_stop how);
+	/* The disk of a node, running no more, was emptied. */
+	void (*wiped)(void *ctx, size_t node);
 	/* Bytes about to reach the node on an overlay link. */
 	void (*arriving)(void *ctx, size_t node, size_t from, struct slice bytes);
 	/* A Store of the record was acknowledged. */
