@@ -22,18 +22,10 @@ struct replay {
 
 void replay_action(const struct action *a, size_t peers, FILE *out)
 {
-	char name[24], other[24];
+	char text[120];
 
-	fprintf(out, "%10.3f s  %-12s", (double)a->at_ms / 1e3, action_name(a->kind));
-	if (a->kind != ACTION_PARTITION && a->kind != ACTION_WEATHER)
-		fprintf(out, " %s", trace_name(a->node, peers, name));
-	if (a->kind == ACTION_BREAK || a->kind == ACTION_CUT || a->kind == ACTION_LOOKUP)
-		fprintf(out, " %s", trace_name((size_t)a->other, peers, other));
-	if (a->kind == ACTION_PARTITION || a->kind == ACTION_WEATHER)
-		fprintf(out, " for %llu ms,", (unsigned long long)a->other);
-	if (a->amount != 0)
-		fprintf(out, " %lld", (long long)a->amount);
-	fputc('\n', out);
+	fprintf(out, "%10.3f s  %-12s %s\n", (double)a->at_ms / 1e3, action_name(a->kind),
+		trace_action(a, peers, text, sizeof(text)));
 }
 
 static bool has_same_check(const struct run_result *result, enum check_id check)

@@ -4,6 +4,7 @@
 
 #include "overlay/base/invariant.h"
 #include "tools/sim/run_state.h"
+#include "tools/sim/trace.h"
 
 static void end_add(struct run *r, const struct action *a, uint64_t lasts_ms)
 {
@@ -49,7 +50,6 @@ static void weather(struct run *r, int64_t percent)
 
 static void stop(struct run *r, const struct action *a)
 {
-	/* Not while it stands still: a process that is killed does not go on first. */
 	check_failing(r->check, a->node, a->kind == ACTION_DESTROY);
 	if (a->kind == ACTION_LEAVE)
 		world_leave(r->world, a->node);
@@ -147,13 +147,13 @@ void run_perform(struct run *r, const struct action *a)
 {
 	const struct run_watch *watch = r->options->watch;
 	bool runs = net_is_running(world_net(r->world), a->node);
+	char text[120];
 
 	/* What a cut plan left without an object. */
 	if ((a->kind == ACTION_START && runs) || (is_on_running(a->kind) && !runs))
 		return;
 	r->result->actions[a->kind]++;
-	run_log(r, action_name(a->kind), "node=%zu other=%llu amount=%lld", a->node, (unsigned long long)a->other,
-		(long long)a->amount);
+	run_log(r, action_name(a->kind), "%s", trace_action(a, r->result->peers, text, sizeof(text)));
 	if (watch != NULL && watch->action != NULL)
 		watch->action(watch->ctx, world_now(r->world), a);
 	if (a->kind == ACTION_START)
@@ -165,8 +165,9 @@ void run_perform(struct run *r, const struct action *a)
 static void end_perform(struct run *r, const struct action *a)
 {
 	struct net *n = world_net(r->world);
+	char text[120];
 
-	run_log(r, action_name(a->kind), "node=%zu other=%llu over=1", a->node, (unsigned long long)a->other);
+	run_log(r, action_name(a->kind), "%s over=1", trace_action(a, r->result->peers, text, sizeof(text)));
 	switch (a->kind) {
 	case ACTION_PAUSE:
 		if (net_is_running(n, a->node) && net_is_paused(n, a->node))

@@ -81,11 +81,25 @@ static void chord_draw(const struct svg *s, const struct svg_chord *chord, const
 		scale * (chord->is_young ? 1.6 : 1.0));
 }
 
+/* How far from its node a name stands: names of nodes close to each other one behind the other. */
+static double name_offset(const struct svg *s, size_t node)
+{
+	unsigned before = 0;
+
+	for (size_t i = 0; i < s->peers; i++) {
+		double gap = s->angles[node] - s->angles[i];
+
+		before += i != node && (gap > 0 || (gap == 0 && i < node)) && gap < 0.045;
+	}
+	return 14 + 26 * before;
+}
+
 static void node_draw(const struct svg *s, const struct svg_snapshot *snapshot, size_t node, const struct place *c,
 		      double size, bool is_named, FILE *out)
 {
 	enum svg_node state = snapshot->nodes[node];
 	double angle = s->angles[node];
+	double name_at = 1 + (is_named ? name_offset(s, node) : 0) / c->radius;
 	char name[24];
 
 	fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"%s\" stroke=\"%s\" stroke-width=\"%.1f\"/>\n",
@@ -95,7 +109,7 @@ static void node_draw(const struct svg *s, const struct svg_snapshot *snapshot, 
 	if (!is_named)
 		return;
 	fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"n\" text-anchor=\"%s\"%s>%s</text>\n",
-		place_x(c, angle, 1 + 14 / c->radius), place_y(c, angle, 1 + 14 / c->radius) + 3.5,
+		place_x(c, angle, name_at), place_y(c, angle, name_at) + 3.5,
 		fabs(sin(angle)) < 0.15 ? "middle" : sin(angle) > 0 ? "start" : "end",
 		state == SVG_NODE_DOWN ? " fill=\"#9aa5b1\"" : "", trace_name(node, s->peers, name));
 }
@@ -212,8 +226,8 @@ static void strip_draw(const struct svg *s, FILE *out)
 		double x = strip_x(s->snapshots[i].at_s, end);
 
 		fprintf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#1f2933\" stroke-dasharray=\"3 3\"/>\n"
-			"<text x=\"%.1f\" y=\"%d\" class=\"a\">%s</text>\n", x, STRIP_TOP - 4, x, bottom, x + 3,
-			STRIP_TOP - 8, s->snapshots[i].caption);
+			"<text x=\"%.1f\" y=\"%d\" class=\"a\" text-anchor=\"end\">%s</text>\n", x, STRIP_TOP - 4, x, bottom,
+			x + 3, STRIP_TOP - 8, s->snapshots[i].caption);
 	}
 	for (size_t i = 0; i < s->fault_count; i++) {
 		double x = strip_x(s->faults[i].at_s, end);

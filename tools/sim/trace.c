@@ -35,11 +35,35 @@ void trace_set_world(struct trace *t, const struct world *w)
 
 const char *trace_name(size_t node, size_t count, char *out)
 {
-	int width = 2;
+	static const char *const formats[] = { "n%02zu", "n%03zu", "n%04zu", "n%06zu" };
+	size_t width = count <= 100 ? 0 : count <= 1000 ? 1 : count <= 10000 ? 2 : 3;
 
-	for (size_t top = 100; top < count; top *= 10)
-		width++;
-	(void)snprintf(out, 24, "n%0*zu", width, node);
+	(void)snprintf(out, 24, formats[width], node);
+	return out;
+}
+
+const char *trace_action(const struct action *a, size_t count, char *out, size_t size)
+{
+	char node[24], other[24];
+
+	(void)trace_name(a->node, count, node);
+	(void)trace_name((size_t)a->other, count, other);
+	if (a->kind == ACTION_PARTITION || a->kind == ACTION_WEATHER)
+		(void)snprintf(out, size, "%s=%lld ms=%llu", a->kind == ACTION_WEATHER ? "percent" : "mask",
+			       (long long)a->amount, (unsigned long long)a->other);
+	else if (a->kind == ACTION_CUT)
+		(void)snprintf(out, size, "node=%s other=%s ms=%lld", node, other, (long long)a->amount);
+	else if (a->kind == ACTION_BREAK || a->kind == ACTION_LOOKUP)
+		(void)snprintf(out, size, "node=%s other=%s", node, other);
+	else if (a->kind == ACTION_REGISTER)
+		(void)snprintf(out, size, "node=%s lifetime_s=%lld", node, (long long)a->amount);
+	else if (a->kind == ACTION_SLOW)
+		(void)snprintf(out, size, "node=%s us=%lld", node, (long long)a->amount);
+	else if (a->kind == ACTION_PAUSE || a->kind == ACTION_CLOCK || a->kind == ACTION_DISK_FULL ||
+		 a->kind == ACTION_DISK_ERROR)
+		(void)snprintf(out, size, "node=%s ms=%lld", node, (long long)a->amount);
+	else
+		(void)snprintf(out, size, "node=%s", node);
 	return out;
 }
 

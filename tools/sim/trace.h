@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "tools/sim/plan.h"
 #include "tools/sim/world.h"
 
 struct trace;
@@ -23,5 +24,9 @@ void trace_line(struct trace *t, struct now at, size_t node, enum log_level leve
 
 /* "n07", "n0123": wide enough for so many nodes, so that columns stay. `out` has room for 24 bytes. */
 const char *trace_name(size_t node, size_t count, char *out);
+
+/* What an action does and to whom, as "node=n03 other=n07 amount=1500"; only what its kind means. Returns
+ * out. */
+const char *trace_action(const struct action *a, size_t count, char *out, size_t size);
 
 #endif
