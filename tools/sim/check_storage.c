@@ -408,6 +408,7 @@ void check_storage_starting(struct check *c, size_t node)
 	if (c->nodes[node].is_hostile)
 		return;
 	storage_look(c, node, true);
+	storage_judge_dirty(c);
 }
 
 void check_storage_stopping(struct check *c, size_t node, enum world_stop how)
@@ -432,13 +433,15 @@ void check_storage_stopping(struct check *c, size_t node, enum world_stop how)
 		h = storage_holder(known, node);
 		if (h == NULL)
 			continue;
-		if (how != WORLD_STOP_LEFT && h->serial >= world_record(c->world, index)->protected_serial)
+		if (how != WORLD_STOP_LEFT && how != WORLD_STOP_AGAIN && h->serial >= world_record(c->world, index)->protected_serial)
 			known->failed_ms[known->next_failure++ % CHECK_COPIES] = now_ms;
 		h->is_running = false;
 		storage_make_dirty(c, index);
 	}
 	/* With looks once a second only, others may hold what was not seen there yet. */
-	if (!c->options.every_event)
+	if (how == WORLD_STOP_AGAIN)
+		; /* it is back in a moment */
+	else if (!c->options.every_event)
 		check_storage_all(c);
 	else
 		storage_judge_dirty(c);

@@ -243,12 +243,13 @@ static void net_count_running(struct net *n)
 	n->running_since_us = n->now_us;
 }
 
-void net_start(struct net *n, size_t index)
+void net_start_knowing(struct net *n, size_t index, const struct address *cached, size_t count, bool first)
 {
 	struct net_node *node = net_node(n, index);
 
 	invariant(node->peer == NULL);
 	net_peer_options(n, node, n->peer_options);
+	n->peer_options->first |= first;
 	net_count_running(n);
 	n->running_count++;
 	node->is_dark = false;
@@ -259,8 +260,13 @@ void net_start(struct net *n, size_t index)
 	if (n->options.hooks.storage_new != NULL)
 		node->storage = n->options.hooks.storage_new(n->options.ctx, n, index, node->peer,
 							     net_node_clock(n, node));
-	peer_start(node->peer, net_node_clock(n, node), NULL, 0, n->options.link_type);
+	peer_start(node->peer, net_node_clock(n, node), cached, count, n->options.link_type);
 	net_drain(n, node);
+}
+
+void net_start(struct net *n, size_t index)
+{
+	net_start_knowing(n, index, NULL, 0, false);
 }
 
 void net_start_all(struct net *n)

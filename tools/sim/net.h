@@ -88,6 +88,8 @@ void net_add_peers(struct net *n, size_t count);
 
 /* Starts a node (again). A restarted one is a new process with the old identity. */
 void net_start(struct net *n, size_t node);
+/* The same with addresses that it knows from before (RFC 6940 11.4), and as the overlay's first peer when `first`. */
+void net_start_knowing(struct net *n, size_t node, const struct address *cached, size_t count, bool first);
 void net_start_all(struct net *n);
 /* The process dies. Stream links are reset at once; with `silent` (power loss) the other ends learn of it
  * only by their own timers, and from the kernel after 15 s. */

@@ -7,6 +7,7 @@
 
 #include "overlay/base/invariant.h"
 #include "overlay/base/map.h"
+#include "overlay/link.h"
 #include "tools/sim/ledger.h"
 #include "tools/sim/net_internal.h"
 #include "tools/sim/world_security.h"
@@ -14,6 +15,11 @@
 
 #define WORLD_OVERLAY "example.org"
 #define WORLD_REAL_MAX 200 /* nodes with OpenSSL behind them */
+#define WORLD_CACHED_MAX 10 /* as node/cached_peers.h */
+/* As node/core.c. */
+#define WORLD_SEARCH_MS 2000
+#define WORLD_TURNS_MS 8000
+#define WORLD_TURN_MS 15000
 #define WORLD_SOON_US 1000 /* a clock that runs at another rate is looked at again at least so much later */
 
 struct world_node {
@@ -25,6 +31,10 @@ struct world_node {
 	struct certificate_usage *certificates;
 	struct usage usage;
 	struct timer timer; /* of the usage */
+	struct timer search; /* of a bootstrap node, for a ring */
+	struct instant started;
+	struct address *cached; /* owned; peers known from before, as the disk has them */
+	size_t cached_count;
 	enum world_stop stop; /* how it is about to end */
 	bool is_silent;
 };
@@ -83,7 +93,7 @@ bool world_is_partitioned(const struct world *w)
 
 struct now world_own_now(const struct world *w, size_t node)
 {
-	return net_node_clock(w->net, net_node(w->net, node));
+	return net_node_now(w->net, node);
 }
 
 /* ---- The certificate store usage, driven as node/ drives it ---- */
@@ -125,6 +135,62 @@ static void world_usage_due(void *ctx, struct now now)
 		world_usage_arm(node);
 }
 
+/* ---- What node/ does about addresses, and about a ring that is not there ---- */
+
+static void world_cache_peers(struct world_node *node)
+{
+	const struct peer *p = net_peer(node->world->net, node->index);
+	struct link_info link;
+	size_t cursor = 0, count = 0;
+
+	while (count < WORLD_CACHED_MAX && link_next(p, &cursor, &link)) {
+		if (link.listens_at.type == ADDRESS_NONE || link.is_client || link.state != LINK_ATTACHED)
+			continue;
+		if (node->cached == NULL)
+			node->cached = memory_alloc(WORLD_CACHED_MAX * sizeof(*node->cached));
+		node->cached[count++] = link.listens_at;
+	}
+	if (count > 0)
+		node->cached_count = count;
+}
+
+static void world_begin(struct world *w, struct world_node *node, bool first);
+
+static bool world_ring_is_missing(const struct world_node *node, uint64_t waited_ms, uint64_t turn_ms)
+{
+	const struct peer *p = net_peer(node->world->net, node->index);
+	const struct topology *t = peer_topology(p);
+	struct topology_view view;
+
+	t->ops->view(t->ctx, &view);
+	if (view.successor_count > 0)
+		return false;
+	return waited_ms < WORLD_TURNS_MS ? peer_state(p) != PEER_JOINING : waited_ms >= turn_ms;
+}
+
+static void world_search_end(void *ctx, struct now now)
+{
+	struct world_node *node = ctx;
+	struct world *w = node->world;
+	enum peer_state state = peer_state(net_peer(w->net, node->index));
+	uint64_t waited_ms = instant_since(now.mono, node->started).us / 1000;
+	uint64_t turn_ms = WORLD_TURNS_MS + node->index * WORLD_TURN_MS;
+
+	if (state != PEER_IDLE && state != PEER_CONNECTING && state != PEER_JOINING)
+		return;
+	if (net_is_paused(w->net, node->index) || !world_ring_is_missing(node, waited_ms, turn_ms)) {
+		timer_arm(&w->timers, &node->search,
+			  instant_add(now.mono,
+				      duration_ms(turn_ms > waited_ms ? turn_ms - waited_ms + 1 : WORLD_TURN_MS)),
+			  world_search_end, node);
+		return;
+	}
+	w->totals.formed_again++;
+	node->stop = WORLD_STOP_AGAIN;
+	net_kill(w->net, node->index, false);
+	world_begin(w, node, true);
+}
+
 /* ---- The net's hooks ---- */
 
 static void *world_storage_new(void *ctx, struct net *n, size_t index, struct peer *p, struct now now)
@@ -154,7 +220,9 @@ static void world_storage_free(void *ctx, void *storage)
 	if (w->observer.stopping != NULL)
 		w->observer.stopping(w->observer.ctx, node->index, node->stop);
 	ledger_node_stopped(w->ledger, node->index);
+	world_cache_peers(node);
 	timer_disarm(&w->timers, &node->timer);
+	timer_disarm(&w->timers, &node->search);
 	certificate_usage_free(node->certificates);
 	storage_free(node->storage);
 	node->certificates = NULL;
@@ -265,6 +333,8 @@ struct world *world_new(const struct world_options *options)
 	w->options = *options;
 	if (w->options.nodes_per_user == 0)
 		w->options.nodes_per_user = 1;
+	if (w->options.bootstrap_count == 0)
+		w->options.bootstrap_count = 3;
 	w->configuration = memory_alloc(sizeof(*w->configuration));
 	configuration_init(w->configuration);
 	if (options->configuration != NULL)
@@ -289,6 +359,7 @@ void world_free(struct world *w)
 	ledger_free(w->ledger);
 	for (size_t i = 0; i < w->count; i++) {
 		disk_free(w->nodes[i]->disk);
+		free(w->nodes[i]->cached);
 		free(w->nodes[i]);
 	}
 	world_security_free(w->security);
@@ -325,13 +396,11 @@ void world_add_peers(struct world *w, size_t count)
 
 /* ---- Starting and stopping ---- */
 
-void world_start(struct world *w, size_t index)
+static void world_begin(struct world *w, struct world_node *node, bool first)
 {
-	struct world_node *node = w->nodes[index];
+	uint32_t bootstraps = w->options.bootstrap_count;
 	int err = 0;
 
-	if (net_is_running(w->net, index))
-		return;
 	node->stop = WORLD_STOP_LEFT; /* unless something else ends it */
 	node->is_silent = false;
 	node->backend = disk_open(node->disk, &err);
@@ -339,21 +408,28 @@ void world_start(struct world *w, size_t index)
 		disk_close(node->disk, false);
 		node->backend = disk_open(node->disk, &err);
 	}
-	if (node->backend == NULL) {
+	if (node->backend != NULL)
+		net_start_knowing(w->net, node->index, node->cached, node->cached_count, first);
+	if (node->storage == NULL) {
+		/* What the disk holds could not be read. */
+		net_kill(w->net, node->index, false);
+		disk_close(node->disk, false);
 		w->totals.starts_refused++;
 		return;
 	}
-	w->totals.starts++;
-	net_start(w->net, index);
-	if (node->storage == NULL && net_is_running(w->net, index)) {
-		/* What the disk holds could not be read. */
-		net_kill(w->net, index, false);
-		disk_close(node->disk, false);
-		w->totals.starts--;
-		w->totals.starts_refused++;
-	} else if (node->storage != NULL) {
-		world_usage_arm(node);
+	w->totals.starts += !first;
+	world_usage_arm(node);
+	if (node->index < bootstraps && !first) {
+		node->started = world_now(w).mono;
+		timer_arm(&w->timers, &node->search, instant_add(node->started, duration_ms(WORLD_SEARCH_MS)),
+			  world_search_end, node);
 	}
+}
+
+void world_start(struct world *w, size_t index)
+{
+	if (!net_is_running(w->net, index))
+		world_begin(w, w->nodes[index], false);
 }
 
 static void world_stop(struct world *w, size_t index, enum world_stop how, bool silent)

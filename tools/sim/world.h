@@ -48,7 +48,8 @@ size_t world_count(const struct world *w);
 struct storage *world_storage(struct world *w, size_t node); /* NULL: not running */
 struct disk *world_disk(struct world *w, size_t node);
 
-/* The node's process begins (again), with what its disk holds. */
+/* The node's process begins (again), with what its disk holds and the addresses of peers that it was linked to
+ * (node/cached_peers.h). A bootstrap node that finds no ring forms one when its turn has come, as node/core.c has it. */
 void world_start(struct world *w, size_t node);
 void world_kill(struct world *w, size_t node, bool silent);
 /* As world_kill, and the disk is lost. */
@@ -76,7 +77,8 @@ enum world_stop {
 	WORLD_STOP_KILLED,    /* the disk is left */
 	WORLD_STOP_DESTROYED, /* the disk is gone as well */
 	WORLD_STOP_LEFT,      /* it handed over and left */
-	WORLD_STOP_CRASHED    /* its disk ended it, within a turn */
+	WORLD_STOP_CRASHED,   /* its disk ended it, within a turn */
+	WORLD_STOP_AGAIN      /* a bootstrap node that found no ring begins again at once, as the first peer */
 };
 
 struct record;
@@ -161,6 +163,7 @@ struct world_totals {
 	uint64_t lookup_us_p50, lookup_us_p99; /* of those found */
 	uint64_t kills, silent_kills, destroyed, leaves, starts;
 	uint64_t starts_refused; /* the disk could not be read: the process ends at once, as peald does */
+	uint64_t formed_again;   /* bootstrap nodes that found no ring and formed one */
 	uint64_t disk_crashes;   /* nodes that ended because disk_crash_after said so */
 };
 void world_totals(const struct world *w, struct world_totals *out);
