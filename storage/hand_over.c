@@ -63,6 +63,8 @@ static void hand_over_resource(struct hand_over *job, struct now now, struct sto
 	struct transfer *under_way;
 	int err;
 
+	if (h != NULL)
+		transfer_doubt(s, h);
 	if (h != NULL && h->confirmed >= r->version && !h->in_flight)
 		return;
 	under_way = transfer_find(s, &r->point, &job->to);

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
+#include "overlay/link.h"
 #include "storage/hand_over.h"
 #include "storage/outage.h"
 #include "storage/transfer.h"
@@ -28,8 +29,10 @@
 #define REPLICA_WAIT_MS 3000u      /* an owner's patience with its replicas */
 #define SWEEP_SETTLE_MS 50u        /* changes of the topology come in bursts */
 #define SWEEP_RETRY_MS 5000u
+#define LINKS_CHECK_S 10u          /* a replica that starts again within a moment changes no neighbourhood */
 
 static void replication_sweep(void *ctx, struct now now);
+static void replication_check_links(void *ctx, struct now now);
 
 static size_t replication_nodes(const struct storage *s, struct node_id out[TOPOLOGY_REPLICAS])
 {
@@ -74,8 +77,10 @@ static size_t replication_confirmed(const struct storage *s, struct stored_resou
 
 	*wanted = replication_nodes(s, replicas);
 	for (size_t i = 0; i < *wanted; i++) {
-		const struct holder *h = store_holder(r, &replicas[i], false);
+		struct holder *h = store_holder(r, &replicas[i], false);
 
+		if (h != NULL)
+			transfer_doubt(s, h);
 		if (h != NULL && h->confirmed >= version)
 			out[count++] = replicas[i];
 	}
@@ -173,6 +178,9 @@ void replication_committed(struct storage *s, struct now now)
 {
 	struct store_wait *wait = s->uncommitted;
 
+	if (!timer_is_armed(&s->links_timer))
+		replication_check_links(s, now);
+
 	s->uncommitted = NULL;
 	s->uncommitted_end = &s->uncommitted;
 	while (wait != NULL) {
@@ -259,8 +267,10 @@ static void replication_sweep_owned(struct storage *s, struct now now, struct st
 	r->is_parting = false;
 	replication_prune_holders(s, r);
 	for (size_t i = 0; i < count; i++) {
-		const struct holder *h = store_holder(r, &replicas[i], true);
+		struct holder *h = store_holder(r, &replicas[i], true);
 
+		if (h != NULL)
+			transfer_doubt(s, h);
 		if (h != NULL && h->confirmed >= r->version)
 			continue;
 		s->sweep_left = true;
@@ -312,6 +322,7 @@ static bool replication_tell_owner(struct storage *s, struct now now, struct sto
 	if (must && !r->is_parting)
 		h->confirmed = 0;
 	r->is_parting = must;
+	transfer_doubt(s, h);
 	if (h->confirmed >= r->version) {
 		r->owner_may_lack_it = false;
 		if (!must)
@@ -420,11 +431,36 @@ static void replication_sweep(void *ctx, struct now now)
 	}
 }
 
+/* The neighbourhood may look the same, and yet a replica be another process than before. */
+static void replication_check_links(void *ctx, struct now now)
+{
+	struct storage *s = ctx;
+	struct node_id replicas[TOPOLOGY_REPLICAS];
+	size_t count = replication_nodes(s, replicas);
+	bool same = true;
+
+	if (s->store.values == 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		link_id link = link_find_node(s->peer, &replicas[i]);
+
+		same &= link == s->replica_links[i];
+		s->replica_links[i] = link;
+	}
+	if (!same)
+		replication_sweep_soon(s, now, SWEEP_SETTLE_MS);
+	timer_arm(peer_timers(s->peer), &s->links_timer, instant_add(now.mono, duration_s(LINKS_CHECK_S)),
+		  replication_check_links, s);
+}
+
 void replication_topology_changed(struct storage *s, struct now now, bool replicas_settled)
 {
 	s->replicas_settled = replicas_settled;
-	if (s->store.values > 0)
-		replication_sweep_soon(s, now, SWEEP_SETTLE_MS);
+	if (s->store.values == 0)
+		return;
+	replication_sweep_soon(s, now, SWEEP_SETTLE_MS);
+	if (!timer_is_armed(&s->links_timer))
+		replication_check_links(s, now);
 }
 
 void replication_transferred(struct storage *s, struct now now, const struct transfer *t, int err)
@@ -454,6 +490,7 @@ void replication_free(struct storage *s)
 
 	transfer_cancel_all(s);
 	timer_disarm(peer_timers(s->peer), &s->sweep_timer);
+	timer_disarm(peer_timers(s->peer), &s->links_timer);
 	free(s->sweep_points);
 	while (s->uncommitted != NULL) {
 		struct store_wait *next = s->uncommitted->next;

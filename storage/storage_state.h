@@ -41,6 +41,8 @@ struct storage {
 	size_t transfer_count;
 	struct hand_over *hand_overs; /* hand_over.c */
 	bool replicas_settled;
+	link_id replica_links[TOPOLOGY_REPLICAS]; /* as they were when last looked at */
+	struct timer links_timer;
 	struct timer sweep_timer;
 	struct node_id *sweep_points; /* owned; the Resources of the sweep under way, NULL: none is */
 	size_t sweep_count;

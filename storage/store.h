@@ -63,6 +63,7 @@ struct stored_kind {
 struct holder {
 	struct node_id node;
 	uint64_t confirmed;   /* it holds everything up to this version */
+	uint64_t link;        /* ours to it when it confirmed; 0: none */
 	uint32_t replicas;    /* as an owner it confirmed this many replicas of its own */
 	bool in_flight;       /* a Store to it is not answered */
 	uint8_t failures;     /* in a row */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
+#include "overlay/link.h"
 #include "storage/data_model.h"
 #include "storage/outage.h"
 #include "storage/replication.h"
@@ -210,6 +211,7 @@ int transfer_start(struct storage *s, struct now now, struct stored_resource *r,
 
 	if (h == NULL || h->in_flight)
 		return ERR_IN_PROGRESS;
+	transfer_doubt(s, h);
 	arena_init(&arena, STORAGE_ARENA_BYTES);
 	err = transfer_choose(s, r, h->confirmed, &arena, &load);
 	if (err == 0)
@@ -217,6 +219,7 @@ int transfer_start(struct storage *s, struct now now, struct stored_resource *r,
 	if (err == 0) {
 		t = transfer_new(s, &r->point, node, hand_over);
 		t->replica_number = replica_number;
+		t->via = link_find_node(s->peer, node);
 		/* Versions whose values are gone again count as held. */
 		t->upto = load.count > 0 ? load.values[load.count - 1]->version : r->version;
 		err = transfer_send(t, now, METHOD_STORE, body, &load, transfer_stored);
@@ -330,11 +333,27 @@ out:
 	return err;
 }
 
+void transfer_doubt(const struct storage *s, struct holder *h)
+{
+	link_id link = link_find_node(s->peer, &h->node);
+
+	if (link != 0 && link != h->link)
+		h->confirmed = 0;
+}
+
 static void transfer_confirm(struct holder *h, const struct transfer *t, const struct response *response)
 {
+	/* The zero Node-ID has no link; its answer gives the owner's name another holder's place. */
+	bool is_alias = !node_id_equal(&h->node, &t->node);
+
+	h->link = link_find_node(t->storage->peer, &h->node);
+	h->replicas = transfer_replicas(t->storage, response);
+	if (!is_alias && h->link != 0 && h->link != t->via) {
+		h->confirmed = 0;
+		return;
+	}
 	if (h->confirmed < t->upto)
 		h->confirmed = t->upto;
-	h->replicas = transfer_replicas(t->storage, response);
 }
 
 static void transfer_stored(void *ctx, struct now now, const struct response *response)

@@ -13,6 +13,7 @@ struct transfer {
 	struct node_id node; /* zero: whoever owns the Resource-ID */
 	uint8_t replica_number;
 	uint64_t upto;       /* the version it holds when this is confirmed */
+	link_id via;         /* the link to the node when it was sent; 0: none */
 	uint64_t transaction_id;
 	struct hand_over *hand_over; /* waits for this; NULL: none */
 };
@@ -28,6 +29,10 @@ int MUST_CHECK transfer_start(struct storage *s, struct now now, struct stored_r
 /* The one under way, or NULL. */
 struct transfer *transfer_find(const struct storage *s, const struct node_id *point,
 			       const struct node_id *node);
+
+/* What a holder confirmed counts as long as its link lasts: a process that was started again may have lost its
+ * disk. With a new link it is asked to store everything again, which changes nothing where it is there. */
+void transfer_doubt(const struct storage *s, struct holder *h);
 
 /* Cancels all. */
 void transfer_cancel_all(struct storage *s);
