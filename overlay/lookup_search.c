@@ -156,8 +156,9 @@ static bool search_is_silent(const struct lookup_node *n)
 	return n->way >= n->way_count;
 }
 
-/* The next node behind the target beyond `after` that is not known to be silent. */
-static size_t search_next_behind(const struct lookup_search *s, const struct node_id *after, bool is_first)
+/* The next node behind the target beyond `after`; those that did not answer by any way count only if told. */
+static size_t search_next_behind(const struct lookup_search *s, const struct node_id *after, bool is_first,
+				 bool with_silent)
 {
 	size_t best = SIZE_MAX;
 
@@ -166,7 +167,7 @@ static size_t search_next_behind(const struct lookup_search *s, const struct nod
 
 		if (!is_first && node_id_compare(&n->after, after) <= 0)
 			continue;
-		if (node_id_compare(&n->after, &s->reach) > 0 || (search_is_silent(n) && !n->has_said))
+		if (node_id_compare(&n->after, &s->reach) > 0 || (search_is_silent(n) && !n->has_said && !with_silent))
 			continue;
 		if (best == SIZE_MAX || node_id_compare(&n->after, &s->nodes[best].after) < 0)
 			best = i;
@@ -176,24 +177,24 @@ static size_t search_next_behind(const struct lookup_search *s, const struct nod
 
 size_t lookup_search_holder(struct lookup_search *s)
 {
-	size_t at = search_next_behind(s, &ZERO, true);
+	size_t at = search_next_behind(s, &ZERO, true, false);
 
 	for (size_t rank = 0; rank < LOOKUP_HOLDERS && at != SIZE_MAX; rank++) {
 		if (!s->nodes[at].has_said && !s->nodes[at].is_fetching)
 			return at;
-		at = search_next_behind(s, &s->nodes[at].after, false);
+		at = search_next_behind(s, &s->nodes[at].after, false, false);
 	}
 	return SIZE_MAX;
 }
 
 bool lookup_search_have_said(const struct lookup_search *s, size_t count)
 {
-	size_t at = search_next_behind(s, &ZERO, true);
+	size_t at = search_next_behind(s, &ZERO, true, true);
 
 	for (size_t rank = 0; rank < count; rank++) {
 		if (at == SIZE_MAX || !s->nodes[at].has_said)
 			return false;
-		at = search_next_behind(s, &s->nodes[at].after, false);
+		at = search_next_behind(s, &s->nodes[at].after, false, true);
 	}
 	return true;
 }

@@ -11,7 +11,7 @@
 #define LOOKUP_REQUESTS_MAX 300 /* of one lookup; the search's share is 256 RouteQueries at most */
 #define LOOKUP_TRIES_MAX 6     /* requests at a time */
 #define LOOKUP_DEPTH_MAX 12    /* entries of a Destination List */
-#define LOOKUP_WAYS_MAX 4      /* ways to one node */
+#define LOOKUP_WAYS_MAX 8      /* ways to one node */
 #define LOOKUP_ASKS_MAX 6      /* RouteQueries to one node */
 #define LOOKUP_HOLDERS 3       /* owner and replicas */
 
@@ -60,7 +60,7 @@ size_t lookup_search_query(struct lookup_search *s);
 void lookup_search_answered(struct lookup_search *s, struct peer *p, size_t node, const struct node_id *next);
 /* A request by the node's present way got no answer. */
 void lookup_search_failed(struct lookup_search *s, size_t node);
-/* The nearest `count` nodes behind the target, but for silent ones, all have answered the data request. */
+/* The nearest `count` nodes behind the target all have answered the data request. */
 bool lookup_search_have_said(const struct lookup_search *s, size_t count);
 /* Branches that have answered. */
 size_t lookup_search_branches(const struct lookup_search *s);

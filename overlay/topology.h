@@ -39,8 +39,8 @@ struct topology_ops {
 	/* Where a message for `target` goes next. False: nowhere (we are responsible, or no route). Only
 	 * nodes to which a link is up are named. */
 	bool (*next_hop)(void *ctx, const struct node_id *target, struct node_id *hop);
-	/* Up to `max` good next hops for `target`, that of next_hop first; the others bring a message at least half of
-	 * the way. May be NULL: next_hop then knows only one. */
+	/* Up to `max` next hops for `target`, that of next_hop first, then others in order of preference; each brings a
+	 * message nearer. May be NULL: next_hop then knows only one. */
 	size_t (*next_hops)(void *ctx, const struct node_id *target, struct node_id *out, size_t max);
 	/* We own `target`: predecessor < target <= own Node-ID. */
 	bool (*is_responsible)(void *ctx, const struct node_id *target);

@@ -148,16 +148,8 @@ static bool chord_next_hop(void *ctx, const struct node_id *target, struct node_
 	return false;
 }
 
-/* `id` is no farther from the target than half of our own distance. */
-static bool chord_is_half_way(const struct chord *c, const struct node_id *target, const struct node_id *id)
-{
-	struct node_id whole = node_id_subtract(target, &c->self);
-	struct node_id left = node_id_subtract(target, id);
-	struct node_id done = node_id_subtract(&whole, &left);
-
-	return node_id_compare(&left, &done) <= 0;
-}
-
+/* Those nearest before the target, for a sender that has reason to doubt the nearest: each brings the message nearer,
+ * if not by as much. */
 static size_t chord_next_hops(void *ctx, const struct node_id *target, struct node_id *out, size_t max)
 {
 	const struct chord *c = ctx;
@@ -175,7 +167,7 @@ static size_t chord_next_hops(void *ctx, const struct node_id *target, struct no
 	for (size_t i = 1; i <= n && count < max; i++) {
 		const struct node_id *id = &c->routable[(at + n - i) % n];
 
-		if (!node_id_between(id, &c->self, target) || !chord_is_half_way(c, target, id))
+		if (!node_id_between(id, &c->self, target))
 			break;
 		if (!node_id_equal(id, &out[0]) && chord_is_linked(c, id))
 			out[count++] = *id;

@@ -358,19 +358,21 @@ static void experiment_report(struct experiment *x, uint64_t messages)
 	double n = (double)x->done, p = (double)x->found / n, z = 1.96;
 	double middle = (p + z * z / (2 * n)) / (1 + z * z / n);
 	double half = z * hostile_root(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n);
-	double mean = 0;
+	double mean = 0, one = 0;
 
-	for (size_t i = 0; i < x->done; i++)
+	for (size_t i = 0; i < x->done; i++) {
 		mean += x->requests[i];
+		one += x->requests[i] == 1;
+	}
 	qsort(x->requests, x->done, sizeof(x->requests[0]), hostile_compare_u32);
 	qsort(x->us, x->done, sizeof(x->us[0]), hostile_compare_u64);
 	printf("peers=%zu share=%zu behaviour=%s plain=%d seed=%llu lookups=%llu found=%.2f%% interval=%.2f-%.2f "
-	       "bound=%.2f%% stale=%.2f%% nothing=%.2f%% failed=%.2f%% requests_median=%u p90=%u p99=%u mean=%.2f "
+	       "bound=%.2f%% stale=%.2f%% nothing=%.2f%% failed=%.2f%% one_request=%.2f%% requests_median=%u p90=%u p99=%u mean=%.2f "
 	       "ms_median=%.0f p90=%.0f p99=%.0f messages_per_lookup=%.1f stores_protected=%zu\n",
 	       x->peers, x->share, attacker_name(x->behaviour), x->is_plain, (unsigned long long)x->seed,
 	       (unsigned long long)x->done, 100 * p, 100 * (middle - half), 100 * (middle + half),
 	       100 * (double)x->possible / (double)x->asked, 100 * (double)x->stale / n,
-	       100 * (double)x->nothing / n, 100 * (double)x->failed / n, x->requests[x->done / 2],
+	       100 * (double)x->nothing / n, 100 * (double)x->failed / n, 100 * one / n, x->requests[x->done / 2],
 	       x->requests[x->done * 9 / 10], x->requests[x->done * 99 / 100], mean / n,
 	       (double)x->us[x->done / 2] / 1000, (double)x->us[x->done * 9 / 10] / 1000,
 	       (double)x->us[x->done * 99 / 100] / 1000, (double)messages / n, x->stored);
