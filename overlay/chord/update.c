@@ -376,6 +376,31 @@ static void update_learn(struct chord *c, struct now now, const struct node_id *
 	}
 }
 
+/* `from` is one of our `list` and told us of `told`, which goes on the same way round. When that ends before our
+ * list does, because its tables are smaller or its view is not complete, the farthest node of ours that it
+ * named is asked next: so every stretch of our list is compared with what some node on it knows. */
+static void update_follow(struct chord *c, struct now now, const struct node_id *from,
+			  const struct node_id *list, size_t count, const struct node_id *told,
+			  size_t told_count)
+{
+	const struct node_id *next = NULL;
+	size_t at = 0;
+
+	while (at < count && !node_id_equal(&list[at], from))
+		at++;
+	if (at + 1 >= count || told_count == 0)
+		return;
+	for (size_t k = 0; k < told_count && k < UPDATE_LIST_MAX; k++) {
+		if (node_id_equal(&told[k], &c->self) || node_id_equal(&told[k], &list[count - 1]))
+			return;
+		for (size_t i = at + 1; i < count; i++)
+			if (node_id_equal(&told[k], &list[i]))
+				next = &list[i];
+	}
+	if (next != NULL)
+		update_ask(c, now, next);
+}
+
 void update_learn_list(struct chord *c, struct now now, const struct node_id *ids, size_t count)
 {
 	for (size_t i = 0; i < count && i < TOPOLOGY_NEIGHBORS_MAX; i++) {
@@ -443,6 +468,12 @@ static void update_on_request(void *ctx, struct now now, const struct incoming *
 	if (!node->has_left)
 		(void)chord_tables_set_ready(c, now, from, true);
 	update_learn(c, now, from, &u);
+	if (c->is_member) {
+		update_follow(c, now, from, c->successors, c->successor_count, u.successors,
+			      u.successor_count);
+		update_follow(c, now, from, c->predecessors, c->predecessor_count, u.predecessors,
+			      u.predecessor_count);
+	}
 	join_on_update(c, now, from, &u);
 }
 
