@@ -30,7 +30,7 @@ struct options {
 	unsigned wall_limit_s;
 	const char *keep, *trace, *svg;
 	enum log_level level;
-	bool json, shrink, is_quiet;
+	bool has_seeds, json, shrink, is_quiet;
 };
 
 /* What shows a single run. */
@@ -88,8 +88,10 @@ static bool seeds_of(const char *text, struct options *o)
 	const char *dots = strstr(text, "..");
 
 	if (dots == NULL) {
-		o->first = o->last = 0;
-		return number_of(text, UINT64_MAX - 1, &o->first) && number_of(text, UINT64_MAX - 1, &o->last);
+		if (!number_of(text, UINT64_MAX - 1, &o->first))
+			return false;
+		o->last = o->first;
+		return true;
 	}
 	(void)snprintf(first, sizeof(first), "%.*s", (int)(dots - text), text);
 	if (!number_of(first, UINT64_MAX - 1, &o->first) || !number_of(dots + 2, UINT64_MAX - 1, &o->last))
@@ -136,9 +138,9 @@ static bool option_set(struct options *o, int c)
 	bool ok = true;
 
 	if (c == 's')
-		ok = number_of(optarg, UINT64_MAX - 1, &o->first), o->last = o->first;
+		ok = number_of(optarg, UINT64_MAX - 1, &o->first), o->last = o->first, o->has_seeds = true;
 	else if (c == OPTION_SEEDS)
-		ok = seeds_of(optarg, o);
+		ok = seeds_of(optarg, o), o->has_seeds = true;
 	else if (c == 'n')
 		ok = number_of(optarg, 1000000, &number), o->peers = (size_t)number;
 	else if (c == OPTION_HOURS)
@@ -203,10 +205,10 @@ static bool parse(int argc, char **argv, struct options *o)
 	needs_scenario = strcmp(o->command, "list") != 0 && strcmp(o->command, "options") != 0;
 	if (needs_scenario && optind < argc)
 		o->scenario = argv[optind++];
-	if (strcmp(o->command, "sweep") == 0 && o->last == 0)
-		o->first = 1, o->last = 100;
-	else if (o->last == 0)
-		o->first = o->last = 1;
+	if (!o->has_seeds) {
+		o->first = 1;
+		o->last = strcmp(o->command, "sweep") == 0 ? 100 : 1;
+	}
 	return optind == argc && (!needs_scenario || o->scenario != NULL);
 }
 
