@@ -12,6 +12,7 @@
 void link_index_free(struct link_index *x)
 {
 	free(x->by_id.items);
+	free(x->ids);
 	free(x->by_node.items);
 	*x = (struct link_index){ 0 };
 }
@@ -39,15 +40,15 @@ static void link_list_remove(struct link_list *t, size_t at)
 		link_list_resize(t, t->count + t->count / 4 + LINK_LIST_STEP);
 }
 
-size_t link_index_place(const struct link_list *t, link_id id)
+size_t link_index_place(const struct link_index *x, link_id id)
 {
 	size_t low = 0;
-	size_t high = t->count;
+	size_t high = x->by_id.count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (t->items[middle]->id < id)
+		if (x->ids[middle] < id)
 			low = middle + 1;
 		else
 			high = middle;
@@ -72,27 +73,41 @@ static size_t link_list_of_node(const struct link_list *t, const struct node_id 
 	return low;
 }
 
+/* As much room for ids as for links. */
+static void link_index_follow(struct link_index *x)
+{
+	if (x->id_room == x->by_id.room)
+		return;
+	x->id_room = x->by_id.room;
+	x->ids = memory_resize(x->ids, x->id_room * sizeof(*x->ids));
+}
+
 void link_index_add(struct link_index *x, struct link *l)
 {
 	struct link_list *t = &x->by_id;
 
 	invariant(t->count == 0 || t->items[t->count - 1]->id < l->id);
 	link_list_insert(t, t->count, l);
+	link_index_follow(x);
+	x->ids[t->count - 1] = l->id;
 }
 
 void link_index_remove(struct link_index *x, const struct link *l)
 {
-	size_t at = link_index_place(&x->by_id, l->id);
+	size_t at = link_index_place(x, l->id);
 
-	if (at < x->by_id.count && x->by_id.items[at] == l)
-		link_list_remove(&x->by_id, at);
+	if (at == x->by_id.count || x->by_id.items[at] != l)
+		return;
+	link_list_remove(&x->by_id, at);
+	memmove(x->ids + at, x->ids + at + 1, (x->by_id.count - at) * sizeof(*x->ids));
+	link_index_follow(x);
 }
 
 struct link *link_index_find(const struct link_index *x, link_id id)
 {
-	size_t at = link_index_place(&x->by_id, id);
+	size_t at = link_index_place(x, id);
 
-	if (at == x->by_id.count || x->by_id.items[at]->id != id)
+	if (at == x->by_id.count || x->ids[at] != id)
 		return NULL;
 	return x->by_id.items[at];
 }
@@ -100,11 +115,11 @@ struct link *link_index_find(const struct link_index *x, link_id id)
 struct link *link_index_next(const struct link_index *x, size_t *cursor)
 {
 	/* The cursor is the id after the one last seen, so that links may go while the walk goes on. */
-	size_t at = link_index_place(&x->by_id, *cursor);
+	size_t at = link_index_place(x, *cursor);
 
 	if (at == x->by_id.count)
 		return NULL;
-	*cursor = (size_t)x->by_id.items[at]->id + 1;
+	*cursor = (size_t)x->ids[at] + 1;
 	return x->by_id.items[at];
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How the Connection Table finds its links: by id, which is also the order of creation, and by the node a usable
- * one leads to. Two sorted arrays: eight bytes a link each, the same order on every machine, and nothing that a
- * hostile node could make collide. */
+ * one leads to. Sorted arrays: few bytes a link, the same order on every machine, and nothing that a hostile node
+ * could make collide. */
 #ifndef OVERLAY_LINK_INDEX_H
 #define OVERLAY_LINK_INDEX_H
 
@@ -17,6 +17,8 @@ struct link_list {
 
 struct link_index {
 	struct link_list by_id;   /* all */
+	link_id *ids;             /* owned; theirs, so that a search need not touch the links */
+	size_t id_room;
 	struct link_list by_node; /* those that carry messages to their node, one for each */
 };
 
@@ -26,7 +28,7 @@ void link_index_free(struct link_index *x);
 void link_index_add(struct link_index *x, struct link *l);
 void link_index_remove(struct link_index *x, const struct link *l);
 /* Where in by_id the first link with this id or a larger one is, or would be. */
-size_t link_index_place(const struct link_list *by_id, link_id id);
+size_t link_index_place(const struct link_index *x, link_id id);
 /* NULL when there is none. */
 struct link *link_index_find(const struct link_index *x, link_id id);
 /* Walks in order of creation; start with *cursor == 0; NULL at the end. Links may come and go meanwhile. */

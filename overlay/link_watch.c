@@ -72,7 +72,7 @@ static void link_watch(void *ctx, struct now now)
 		}
 		next = instant_min(next, at);
 		/* It may be gone now, and others with it. */
-		i = i < all->count && all->items[i] == l ? i + 1 : link_index_place(all, cursor);
+		i = i < all->count && all->items[i] == l ? i + 1 : link_index_place(&p->links->index, cursor);
 	}
 	link_wake(p, next);
 }

@@ -59,7 +59,8 @@ struct topology_ops {
 	 * for an Update. link_up may come again for a node that is up, when it attached anew. */
 	void (*link_up)(void *ctx, struct now now, const struct node_id *node, bool send_update);
 	void (*link_down)(void *ctx, struct now now, const struct node_id *node);
-	/* The other end closed the link in good order: it has no more use for it, but lives. NULL: link_down is called. */
+	/* The other end closed the link in good order: it has no more use for it, but lives. NULL: link_down is
+	 * called. */
 	void (*link_closed)(void *ctx, struct now now, const struct node_id *node);
 	/* The configuration changed. */
 	void (*configure)(void *ctx, struct now now);

@@ -106,9 +106,39 @@ START_TEST(map_does_not_grow_under_steady_churn)
 }
 END_TEST
 
+START_TEST(map_gives_memory_back)
+{
+	struct map *m = map_new(3);
+	char text[64];
+	size_t cursor = 0;
+	void *value;
+
+	for (int i = 0; i < MANY; i++)
+		map_put(m, key_of(i, text), &values[i]);
+	for (int i = 0; i < MANY - 10; i++)
+		ck_assert_ptr_eq(map_remove(m, key_of(i, text)), &values[i]);
+	map_trim(m);
+	map_trim(m);
+	for (int i = MANY - 10; i < MANY; i++) {
+		ck_assert_ptr_eq(map_find(m, key_of(i, text)), &values[i]);
+		ck_assert(map_next(m, &cursor, NULL, &value));
+		ck_assert_ptr_eq(value, &values[i]);
+		ck_assert_ptr_eq(map_remove(m, key_of(i, text)), &values[i]);
+	}
+	ck_assert(!map_next(m, &cursor, NULL, &value));
+	map_trim(m);
+	/* Empty, and good for use again. */
+	ck_assert_ptr_null(map_find(m, key_of(1, text)));
+	map_put(m, key_of(1, text), &values[1]);
+	ck_assert_ptr_eq(map_find(m, key_of(1, text)), &values[1]);
+	map_free(m);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS("map", map_finds_what_was_put, map_put_replaces_and_returns_the_old_value,
+	return RUN_TESTS("map", map_gives_memory_back, map_finds_what_was_put,
+			 map_put_replaces_and_returns_the_old_value,
 			 map_walks_in_order_of_insertion, map_entry_may_be_removed_while_walking,
 			 map_does_not_grow_under_steady_churn);
 }

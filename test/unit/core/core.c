@@ -96,6 +96,13 @@ static void fake_link_down(void *ctx, struct now now, const struct node_id *node
 	c->last_down = *node;
 }
 
+static void fake_link_closed(void *ctx, struct now now, const struct node_id *node)
+{
+	(void)now;
+	(void)node;
+	((struct core *)ctx)->closes++;
+}
+
 static void fake_configure(void *ctx, struct now now)
 {
 	(void)now;
@@ -125,6 +132,7 @@ static const struct topology_ops FAKE_TOPOLOGY = {
 	.accepts_answer = fake_accepts,
 	.link_up = fake_link_up,
 	.link_down = fake_link_down,
+	.link_closed = fake_link_closed,
 	.configure = fake_configure,
 	.view = fake_view,
 	.population = fake_population,

@@ -66,7 +66,7 @@ struct core {
 	struct node_id hop;
 	bool accepts_answer;
 	size_t population; /* 0: not known */
-	size_t ups, downs, joins, forms, leaves, configures;
+	size_t ups, downs, closes, joins, forms, leaves, configures;
 	struct node_id last_up, last_down;
 	bool last_send_update;
 	link_id joined_over;

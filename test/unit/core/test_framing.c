@@ -405,7 +405,8 @@ int main(void)
 		framing_ack_carries_the_mask, framing_measures_the_round_trip,
 		framing_closes_on_an_unknown_frame, framing_answers_a_message_too_large_then_closes,
 		framing_closes_on_a_header_too_large_without_answer,
-		framing_suspects_and_recovers_a_silent_link, framing_keeps_alive_and_gives_up, framing_asks_seldom_where_nobody_watches,
+		framing_suspects_and_recovers_a_silent_link, framing_keeps_alive_and_gives_up,
+		framing_asks_seldom_where_nobody_watches,
 		framing_asks_first_at_the_end_that_opened,
 		framing_blames_nobody_for_its_own_standstill,
 		framing_takes_an_empty_message_for_a_keepalive, round_trip_follows_rfc_6298);
