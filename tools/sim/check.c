@@ -199,6 +199,7 @@ size_t check_place(const struct check *c, const struct check_part *part, const s
 
 struct check_phase {
 	uint64_t began_ms, ideal_ms, placed_ms; /* 0: not yet */
+	bool is_spread; /* held elsewhere besides */
 	size_t node;
 	char text[300];
 };
@@ -206,7 +207,7 @@ struct check_phase {
 static void check_phase_look(struct check *c, struct check_phase *phase, bool is_second)
 {
 	uint64_t now_ms = check_now_ms(c);
-	bool is_ideal = net_ring_is_ideal(world_net(c->world), NULL);
+	bool is_ideal = net_ring_is_ideal(world_net(c->world), NULL), is_placed;
 
 	if (!is_ideal)
 		phase->ideal_ms = phase->placed_ms = 0;
@@ -216,7 +217,10 @@ static void check_phase_look(struct check *c, struct check_phase *phase, bool is
 		check_second(c);
 	if (!is_second || !is_ideal)
 		return;
-	if (!check_storage_is_placed(c, &phase->node, phase->text, sizeof(phase->text)))
+	is_placed = check_storage_is_placed(c, &phase->node, phase->text, sizeof(phase->text));
+	phase->is_spread = is_placed &&
+			   check_storage_is_spread(c, &phase->node, phase->text, sizeof(phase->text));
+	if (!is_placed)
 		phase->placed_ms = 0;
 	else if (phase->placed_ms == 0)
 		phase->placed_ms = now_ms;
@@ -238,7 +242,7 @@ void check_liveness(struct check *c, struct duration ideal_within, struct durati
 		uint64_t now_ms = check_now_ms(c);
 
 		check_phase_look(c, &phase, step * step_ms % 1000 == 0);
-		if (phase.placed_ms != 0 || now_ms >= end || (phase.ideal_ms == 0 && now_ms >= ideal_end))
+		if ((phase.placed_ms != 0 && !phase.is_spread) || now_ms >= end || (phase.ideal_ms == 0 && now_ms >= ideal_end))
 			break;
 		world_run(c->world, duration_ms(step_ms));
 	}
@@ -252,7 +256,7 @@ void check_liveness(struct check *c, struct duration ideal_within, struct durati
 			      net_ring_fault(world_net(c->world)));
 	if (out->is_placed)
 		out->placed_after = duration_ms(phase.placed_ms - phase.began_ms);
-	else if (out->is_ideal)
+	if (out->is_ideal && (!out->is_placed || phase.is_spread))
 		check_violate(c, CHECK_PLACED, phase.node, "%llu s after the faults stopped: %s",
 			      (unsigned long long)(check_now_ms(c) - phase.began_ms) / 1000, phase.text);
 }

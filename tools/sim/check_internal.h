@@ -144,6 +144,8 @@ void check_storage_stored(struct check *c, const struct record *r);
 void check_storage_free(struct check *c);
 /* Whether all live records are where they belong; if not, `text` says of one what is wrong. */
 bool check_storage_is_placed(struct check *c, size_t *node, char *text, size_t size);
+/* Whether one is held elsewhere besides. */
+bool check_storage_is_spread(struct check *c, size_t *node, char *text, size_t size);
 
 /* ---- check_routing.c ---- */
 

@@ -502,18 +502,45 @@ static bool storage_record_is_placed(struct check *c, uint32_t index, size_t *no
 			 h == NULL ? "nothing of it" : "an older content");
 		return false;
 	}
+	return true;
+}
+
+/* Somebody holds it whose task that is not. */
+static bool storage_record_is_spread(struct check *c, uint32_t index, size_t *node, char *text, size_t size)
+{
+	const struct record *r = world_record(c->world, index);
+	struct check_record *known = storage_record(c, index);
+	const struct check_part *part = &c->parts[c->nodes[r->node].group];
+	struct node_id point;
+	size_t place;
+
+	c->looked++;
+	if (storage_promised(c, r) == 0 || part->count <= CHECK_COPIES ||
+	    node_id_from_resource_id(&r->resource, &point) != 0)
+		return false;
+	place = check_place(c, part, &point);
 	for (uint32_t i = 0; i < known->holder_count; i++) {
 		const struct check_holder *h = &known->holders[i];
 		size_t distance = (c->nodes[h->node].place + part->count - place) % part->count;
 
 		*node = h->node;
-		if (!h->is_running || !c->nodes[h->node].is_member || distance < wanted || c->nodes[h->node].is_hostile)
+		if (!h->is_running || !c->nodes[h->node].is_member || distance < CHECK_COPIES ||
+		    c->nodes[h->node].is_hostile)
 			continue;
-		snprintf(text, size, "node %u still holds the record of node %zu (user%zu), although %zu others are nearer",
-			 h->node, r->node, r->user, distance);
-		return false;
+		snprintf(text, size,
+			 "node %u still holds the record of node %zu (user%zu), although the owner, both replica holders and "
+			 "%zu other nodes are nearer to it", h->node, r->node, r->user, distance - CHECK_COPIES);
+		return true;
 	}
-	return true;
+	return false;
+}
+
+bool check_storage_is_spread(struct check *c, size_t *node, char *text, size_t size)
+{
+	for (size_t i = 0; i < world_record_count(c->world); i++)
+		if (storage_record_is_spread(c, (uint32_t)i, node, text, size))
+			return true;
+	return false;
 }
 
 bool check_storage_is_placed(struct check *c, size_t *node, char *text, size_t size)
