@@ -3,7 +3,6 @@
 #include "tools/sim/report.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <string.h>
 
 static const char *const verdicts[] = { "found", "stale", "missed", "failed", "excused" };
@@ -156,22 +155,6 @@ void report_line(const struct report *r, FILE *out)
 	json_decref(faults);
 }
 
-/* The lower end of Wilson's interval at 95 %, of `good` among `all`. */
-static void wilson(uint64_t good, uint64_t all, double *low, double *high)
-{
-	double n = (double)all, p, z = 1.96, middle, half;
-
-	*low = 0;
-	*high = 1;
-	if (all == 0)
-		return;
-	p = (double)good / n;
-	middle = p + z * z / (2 * n);
-	half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-	*low = (middle - half) / (1 + z * z / n);
-	*high = (middle + half) / (1 + z * z / n);
-}
-
 static void lookups_print(const struct report *r, FILE *out)
 {
 	const struct world_totals *t = &r->totals;
@@ -182,7 +165,7 @@ static void lookups_print(const struct report *r, FILE *out)
 		judged += t->lookups[i];
 	if (judged == 0 && t->lookups[LOOKUP_EXCUSED] == 0)
 		return;
-	wilson(t->lookups[LOOKUP_FOUND], judged, &low, &high);
+	run_wilson(t->lookups[LOOKUP_FOUND], judged, &low, &high);
 	fprintf(out, "lookups   ");
 	for (int i = 0; i <= LOOKUP_EXCUSED; i++)
 		fprintf(out, " %s %llu", verdicts[i], (unsigned long long)t->lookups[i]);
@@ -198,7 +181,9 @@ static void run_print(const struct run_result *one, FILE *out)
 		(unsigned long long)one->hops.most, (unsigned long long)one->hops.sampled,
 		(unsigned long long)one->hops.unreached);
 	if (one->memory_per_peer != 0)
-		fprintf(out, "memory     %.1f KiB of heap for each of %zu peers, once formed, the simulator's own included\n",
+		fprintf(out,
+			"memory     %.1f KiB of heap for each of %zu peers once formed, the simulator's own "
+			"included\n",
 			(double)one->memory_per_peer / 1024, one->peers);
 	if (one->rest_peer_seconds != 0)
 		fprintf(out, "at rest    %.3f messages and %.0f bytes per peer and second; %.0f events/s\n",

@@ -276,6 +276,32 @@ static void trouble(struct run *r)
 	turn(r, "faults-stop");
 }
 
+/* Among hostile peers not every lookup can succeed, but a share of them must. */
+static void judge_lookups(struct run *r)
+{
+	struct run_result *out = r->result;
+	uint64_t judged = 0, wanted = (uint64_t)r->scenario->found_ppm.high;
+	struct violation *v = &out->violations[0];
+	struct world_totals totals;
+	double low, high;
+
+	world_totals(r->world, &totals);
+	for (int i = 0; i < LOOKUP_EXCUSED; i++)
+		judged += totals.lookups[i];
+	run_wilson(totals.lookups[LOOKUP_FOUND], judged, &low, &high);
+	if (judged == 0 || high * 1e6 >= (double)wanted)
+		return;
+	*v = (struct violation){ .check = CHECK_FOUND, .at_ms = run_now_ms(r), .node = SIZE_MAX };
+	(void)snprintf(v->text, sizeof(v->text), "%llu of %llu lookups found what they should, not %llu.%02llu %%",
+		       (unsigned long long)totals.lookups[LOOKUP_FOUND], (unsigned long long)judged,
+		       (unsigned long long)(wanted / 10000), (unsigned long long)(wanted % 10000 / 100));
+	out->violation_count = 1;
+	run_log(r, "violation", "check=%s node=-1 at_ms=%llu %s", check_name(v->check), (unsigned long long)v->at_ms,
+		v->text);
+	if (watch_of(r)->violated != NULL)
+		watch_of(r)->violated(watch_of(r)->ctx, v);
+}
+
 static void judge(struct run *r)
 {
 	const struct scenario *s = r->scenario;
@@ -283,10 +309,12 @@ static void judge(struct run *r)
 	uint64_t ideal = (uint64_t)(was_partitioned ? s->after_partition_ms.high : s->ideal_ms.high);
 	uint64_t placed = (uint64_t)(was_partitioned ? s->after_partition_ms.high : s->placed_ms.high);
 
+	judge_lookups(r);
 	check_disturbed(r->check);
 	check_liveness(r->check, duration_ms(ideal), duration_ms(placed), &r->result->liveness);
 	violations_tell(r);
-	check_all_found(r->check);
+	if (r->attacker == NULL)
+		check_all_found(r->check);
 	violations_tell(r);
 	run_measure_hops(r);
 	if (s->rest_ms.high > 0)
@@ -306,9 +334,9 @@ static void result_fill(struct run *r)
 	net_statistics(n, &out->statistics);
 	world_totals(r->world, &out->totals);
 	out->records = world_record_count(r->world);
-	out->violation_count = check_violation_count(r->check);
-	for (size_t i = 0; i < RUN_VIOLATIONS_KEPT && i < out->violation_count; i++)
-		out->violations[i] = *check_violation(r->check, i);
+	for (size_t i = 0; i < check_violation_count(r->check); i++, out->violation_count++)
+		if (out->violation_count < RUN_VIOLATIONS_KEPT)
+			out->violations[out->violation_count] = *check_violation(r->check, i);
 	if (r->attacker != NULL)
 		attacker_totals(r->attacker, &out->attacks);
 }

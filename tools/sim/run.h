@@ -37,7 +37,9 @@ struct run_result {
 	struct violation violations[RUN_VIOLATIONS_KEPT];
 };
 
-struct run;
+/* Wilson's interval at 95 % of the share `good` in `all`. */
+void run_wilson(uint64_t good, uint64_t all, double *low, double *high);
+
 
 /* What a run shows to whoever draws or writes it. All may be NULL. */
 struct run_watch {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a run measures beside the checks: memory, hops, and what rest costs. */
 #include <malloc.h>
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -97,4 +98,19 @@ void run_measure_rest(struct run *r, uint64_t rest_ms)
 	r->result->rest_peer_seconds = after.peer_seconds - before.peer_seconds;
 	r->result->rest_events = net_event_count(n) - events;
 	r->result->rest_wall_us = run_wall_us() - wall;
+}
+
+void run_wilson(uint64_t good, uint64_t all, double *low, double *high)
+{
+	double n = (double)all, p, z = 1.96, middle, half;
+
+	*low = 0;
+	*high = 1;
+	if (all == 0)
+		return;
+	p = (double)good / n;
+	middle = p + z * z / (2 * n);
+	half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+	*low = (middle - half) / (1 + z * z / n);
+	*high = (middle + half) / (1 + z * z / n);
 }

@@ -78,6 +78,8 @@ static const struct row rows[] = {
 	  "each record is at its owner and replicas within this" },
 	{ "liveness", "after-partition-s", ROW_RANGE, AT(after_partition_ms), 1000, 1, 86400, "300",
 	  "both, when there was a partition" },
+	{ "liveness", "found-percent", ROW_RANGE, AT(found_ppm), 10000, 0, 100, "0",
+	  "of the lookups during the trouble find what they should, by the upper end of the 95 % interval" },
 	{ "liveness", "rest-s", ROW_RANGE, AT(rest_ms), 1000, 0, 86400, "0",
 	  "then nothing happens for so long, to measure what that costs" },
 	{ "action", "chance-percent", ROW_RANGE, AT_ACTION(chance_percent), 1, 0, 100, "100",

@@ -70,6 +70,7 @@ struct scenario {
 
 	/* liveness: */
 	struct range ideal_ms, placed_ms, after_partition_ms;
+	struct range found_ppm; /* so many of the lookups during the trouble find what they should */
 	struct range rest_ms; /* then nothing happens for so long, and the cost of that is measured */
 
 	int disk, security, checks;

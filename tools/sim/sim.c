@@ -438,7 +438,8 @@ static int command_sweep(const struct options *o, const struct scenario *s, cons
 
 static int command_shrink(const struct options *o, const struct scenario *s, const char *replay)
 {
-	struct run_options run = { .seed = o->first, .peers = o->peers, .duration_ms = o->duration_ms, .keep = o->keep };
+	struct run_options run = { .seed = o->first, .peers = o->peers, .duration_ms = o->duration_ms,
+				   .keep = o->keep };
 	int status = replay_shrink(s, &run, replay, o->wall_limit_s, stdout,
 				   !o->is_quiet && isatty(STDERR_FILENO) ? stderr : NULL);
 
@@ -449,7 +450,8 @@ static int command_shrink(const struct options *o, const struct scenario *s, con
 
 int main(int argc, char **argv)
 {
-	struct options o = { .jobs = 1, .failures_max = FAILURES_MAX, .wall_limit_s = WALL_LIMIT_S, .level = LOG_INFO };
+	struct options o = { .jobs = 1, .failures_max = FAILURES_MAX, .wall_limit_s = WALL_LIMIT_S,
+			     .level = LOG_INFO };
 	struct run_options possible = { 0 };
 	static struct scenario s;
 	char detail[400], replay[PATH_ROOM];

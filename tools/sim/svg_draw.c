@@ -66,7 +66,8 @@ static double place_y(const struct place *c, double angle, double share)
 }
 
 /* Bent towards the middle, the more the farther its ends are apart. */
-static void chord_draw(const struct svg *s, const struct svg_chord *chord, const struct place *c, double scale, FILE *out)
+static void chord_draw(const struct svg *s, const struct svg_chord *chord, const struct place *c, double scale,
+		       FILE *out)
 {
 	double a = s->angles[chord->a], b = s->angles[chord->b], apart = fabs(a - b), middle = (a + b) / 2, depth;
 
@@ -152,6 +153,12 @@ static double strip_x(double at_s, double end)
 	return STRIP_LEFT + (STRIP_RIGHT - STRIP_LEFT) * (at_s > end ? 1 : at_s / end);
 }
 
+/* Upright. */
+static void line_draw(double x, double from, double to, const char *style, FILE *out)
+{
+	fprintf(out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" %s/>\n", x, from, x, to, style);
+}
+
 static void axis_draw(double end, double bottom, FILE *out)
 {
 	static const double steps[] = { 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 18000, 36000 };
@@ -162,8 +169,7 @@ static void axis_draw(double end, double bottom, FILE *out)
 	for (double at = 0; at <= end; at += step) {
 		double x = strip_x(at, end);
 
-		fprintf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#e3e7eb\"/>\n", x, STRIP_TOP,
-			x, bottom);
+		line_draw(x, STRIP_TOP, bottom, "stroke=\"#e3e7eb\"", out);
 		fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"a\" text-anchor=\"middle\">%.0f s</text>\n", x,
 			bottom + 16, at);
 	}
@@ -181,11 +187,12 @@ static void lane_draw(const struct svg *s, const struct lane *lane, double y, do
 		if ((lane->kinds >> e->kind & 1) == 0)
 			continue;
 		if (to - x > 3)
-			fprintf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"12\" rx=\"2\" fill-opacity=\"0.35\" "
-				"stroke-width=\"0.8\"/>\n", x, y + 7, to - x);
+			fprintf(out,
+				"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"12\" rx=\"2\" "
+				"fill-opacity=\"0.35\" stroke-width=\"0.8\"/>\n",
+				x, y + 7, to - x);
 		else
-			fprintf(out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke-width=\"1.6\" "
-				"stroke-opacity=\"0.75\"/>\n", x, y + 6, x, y + 20);
+			line_draw(x, y + 6, y + 20, "stroke-width=\"1.6\" stroke-opacity=\"0.75\"", out);
 	}
 	fputs("</g>\n", out);
 }
@@ -195,8 +202,8 @@ static void joined_draw(const struct svg *s, double y, double height, double end
 {
 	double peers = (double)s->peers;
 
-	fprintf(out, "<text x=\"%d\" y=\"%.1f\" class=\"a\" text-anchor=\"end\">joined of %zu</text>\n", STRIP_LEFT - 10,
-		y + height / 2 + 4, s->peers);
+	fprintf(out, "<text x=\"%d\" y=\"%.1f\" class=\"a\" text-anchor=\"end\">joined of %zu</text>\n",
+		STRIP_LEFT - 10, y + height / 2 + 4, s->peers);
 	if (s->sample_count == 0)
 		return;
 	fprintf(out, "<path fill=\"#0f7173\" fill-opacity=\"0.25\" d=\"M%.1f %.1f", strip_x(s->samples[0].at_s, end),
@@ -225,16 +232,25 @@ static void strip_draw(const struct svg *s, FILE *out)
 	for (size_t i = 0; i + 1 < s->snapshot_count; i++) {
 		double x = strip_x(s->snapshots[i].at_s, end);
 
-		fprintf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#1f2933\" stroke-dasharray=\"3 3\"/>\n"
-			"<text x=\"%.1f\" y=\"%d\" class=\"a\" text-anchor=\"end\">%s</text>\n", x, STRIP_TOP - 4, x, bottom,
-			x + 3, STRIP_TOP - 8, s->snapshots[i].caption);
+		line_draw(x, STRIP_TOP - 4, bottom, "stroke=\"#1f2933\" stroke-dasharray=\"3 3\"", out);
+		fprintf(out, "<text x=\"%.1f\" y=\"%d\" class=\"a\" text-anchor=\"end\">%s</text>\n", x + 3,
+			STRIP_TOP - 8, s->snapshots[i].caption);
 	}
-	for (size_t i = 0; i < s->fault_count; i++) {
-		double x = strip_x(s->faults[i].at_s, end);
+	for (size_t i = 0; i < s->fault_count; i++)
+		line_draw(strip_x(s->faults[i].at_s, end), STRIP_TOP, bottom, "stroke=\"#c1292e\" stroke-width=\"2\"",
+			  out);
+}
 
-		fprintf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#c1292e\" stroke-width=\"2\"/>\n", x,
-			STRIP_TOP, x, bottom);
-	}
+static void legend_text(double x, const char *text, FILE *out)
+{
+	fprintf(out, "<text x=\"%.0f\" y=\"816\" class=\"a\">%s</text>\n", x, text);
+}
+
+static void legend_node(double x, const char *fill, const char *stroke, const char *text, FILE *out)
+{
+	fprintf(out, "<circle cx=\"%.0f\" cy=\"812\" r=\"6\" fill=\"%s\" stroke=\"%s\" stroke-width=\"2\"/>\n", x, fill,
+		stroke);
+	legend_text(x + 12, text, out);
 }
 
 static void legend_draw(const struct svg *s, FILE *out)
@@ -242,18 +258,15 @@ static void legend_draw(const struct svg *s, FILE *out)
 	double x = 60;
 
 	for (int i = 0; i < SVG_NODE_COUNT; i++, x += 130)
-		fprintf(out, "<circle cx=\"%.0f\" cy=\"812\" r=\"6\" fill=\"%s\" stroke=\"%s\"/><text x=\"%.0f\" y=\"816\" "
-			"class=\"a\">%s</text>\n", x, node_colors[i], i == SVG_NODE_DOWN ? "#9aa5b1" : "#ffffff", x + 12,
-			node_words[i]);
+		legend_node(x, node_colors[i], i == SVG_NODE_DOWN ? "#9aa5b1" : node_colors[i], node_words[i], out);
 	if (s->hostile_count > 0)
-		fprintf(out, "<circle cx=\"%.0f\" cy=\"812\" r=\"6\" fill=\"#0f7173\" stroke=\"#c1292e\" stroke-width=\"2.5\"/>"
-			"<text x=\"%.0f\" y=\"816\" class=\"a\">hostile</text>\n", x, x + 12);
+		legend_node(x, node_colors[SVG_NODE_JOINED], "#c1292e", "hostile", out);
 	x += 110;
-	for (int i = SVG_LINK_COUNT; i-- > 0; x += 130)
-		fprintf(out, "<line x1=\"%.0f\" y1=\"812\" x2=\"%.0f\" y2=\"812\" stroke=\"%s\" stroke-width=\"3\"/>"
-			"<text x=\"%.0f\" y=\"816\" class=\"a\">%s</text>\n", x, x + 24, link_colors[i], x + 30,
-			link_words[i]);
-	fprintf(out, "<text x=\"%.0f\" y=\"816\" class=\"a\">strong: less than 15 s old</text>\n", x);
+	for (int i = SVG_LINK_COUNT; i-- > 0; x += 130) {
+		fprintf(out, "<path d=\"M%.0f 812h24\" stroke=\"%s\" stroke-width=\"3\"/>\n", x, link_colors[i]);
+		legend_text(x + 30, link_words[i], out);
+	}
+	legend_text(x, "strong: less than 15 s old", out);
 }
 
 static void style_put(FILE *out)
@@ -262,7 +275,8 @@ static void style_put(FILE *out)
 	      ".t{font-size:22px;font-weight:bold}.c{font-size:15px}.n{font-size:11px}.a{font-size:12px;fill:#52606d}"
 	      ".v{font-size:14px;fill:#c1292e}", out);
 	for (int i = 0; i < SVG_LINK_COUNT; i++)
-		fprintf(out, ".l%d{fill:none;stroke:%s;stroke-opacity:.38}.l%d.y{stroke-opacity:.95}", i, link_colors[i], i);
+		fprintf(out, ".l%d{fill:none;stroke:%s;stroke-opacity:.38}.l%d.y{stroke-opacity:.95}", i,
+			link_colors[i], i);
 	fputs("</style>\n", out);
 }
 
@@ -270,10 +284,11 @@ void svg_write(const struct svg *s, const char *title, FILE *out)
 {
 	static const struct place large = { 440, 430, 310 };
 
-	fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n", WIDTH,
-		HEIGHT, WIDTH, HEIGHT);
+	fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n",
+		WIDTH, HEIGHT, WIDTH, HEIGHT);
 	style_put(out);
-	fprintf(out, "<rect width=\"%d\" height=\"%d\" fill=\"#f7f9fa\"/>\n<text x=\"40\" y=\"44\" class=\"t\">", WIDTH, HEIGHT);
+	fprintf(out, "<rect width=\"%d\" height=\"%d\" fill=\"#f7f9fa\"/>\n", WIDTH, HEIGHT);
+	fputs("<text x=\"40\" y=\"44\" class=\"t\">", out);
 	text_escaped(title, out);
 	fputs("</text>\n", out);
 	if (s->fault_count > 0) {
