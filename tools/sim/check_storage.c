@@ -135,18 +135,30 @@ static bool storage_place_is_hostile(const struct check *c, const struct record 
 	return false;
 }
 
+/* The stopped nodes whose disks have it. */
+static void storage_list_stopped(const struct check_record *known, uint64_t serial, char *text, size_t size)
+{
+	size_t len = 0;
+
+	snprintf(text, size, "none");
+	for (uint32_t i = 0; i < known->holder_count && len + 12 < size; i++)
+		if (!known->holders[i].is_running && known->holders[i].serial >= serial)
+			len += (size_t)snprintf(text + len, size - len, "%s%u", len == 0 ? "" : " ",
+						known->holders[i].node);
+}
+
 /* A promised record that nobody holds: the faults' fault, or a bug. */
 static void storage_lost(struct check *c, struct record *r, const struct check_record *known, uint64_t serial)
 {
 	uint64_t now_ms = check_now_ms(c);
-	size_t failures = 0, seasoned, needed, stopped = 0;
+	size_t failures = 0, seasoned, needed;
+	char stopped[60];
 
 	for (size_t i = 0; i < CHECK_COPIES; i++)
 		failures += known->failed_ms[i] != 0 && now_ms - known->failed_ms[i] <= c->window_ms;
 	seasoned = failures + storage_seasoned(c);
 	needed = seasoned < CHECK_COPIES ? seasoned : CHECK_COPIES;
-	for (uint32_t i = 0; i < known->holder_count; i++)
-		stopped += !known->holders[i].is_running && known->holders[i].serial >= serial;
+	storage_list_stopped(known, serial, stopped, sizeof(stopped));
 	r->is_excused = true;
 	if ((failures > 0 && failures >= needed) || storage_place_is_hostile(c, r)) {
 		c->excused[CHECK_NOT_LOST]++;
@@ -155,7 +167,7 @@ static void storage_lost(struct check *c, struct record *r, const struct check_r
 	check_violate(c, CHECK_NOT_LOST, r->node,
 		      "the record of user%zu stored by node %zu, content %llu, acknowledged with two replicas %llu s ago "
 		      "and good for %llu s more, is held by no running node; %zu of its holders failed within the last "
-		      "%llu s, and the disks of %zu stopped nodes have it", r->user, r->node, (unsigned long long)serial,
+		      "%llu s; stopped nodes whose disks have it: %s", r->user, r->node, (unsigned long long)serial,
 		      (unsigned long long)(world_now(c->world).wall.ms - r->acknowledged_ms) / 1000,
 		      (unsigned long long)(r->protected_expires_ms - world_now(c->world).wall.ms) / 1000, failures,
 		      (unsigned long long)c->window_ms / 1000, stopped);
