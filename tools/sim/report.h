@@ -12,7 +12,9 @@ struct report {
 	const char *scenario;
 	uint64_t seeds, failed, crashed;
 	uint64_t first_seed, last_seed;
-	uint64_t virtual_us, peer_seconds, wall_us; /* wall: of the whole sweep */
+	uint64_t virtual_us, peer_seconds;
+	uint64_t wall_us; /* of the whole sweep */
+	uint64_t cpu_us;  /* of all its processes */
 	uint64_t events, checks, violations;
 	uint64_t actions[ACTION_COUNT];
 	struct net_statistics statistics;

@@ -359,7 +359,7 @@ int run_scenario(const struct scenario *s, const struct run_options *options, st
 		 size_t detail_size)
 {
 	struct run r = { .scenario = s, .options = options, .result = out };
-	uint64_t wall = run_wall_us();
+	uint64_t wall = run_wall_us(), cpu = run_cpu_us();
 	int err = run_check(s, options, detail, detail_size);
 
 	memset(out, 0, sizeof(*out));
@@ -392,6 +392,7 @@ int run_scenario(const struct scenario *s, const struct run_options *options, st
 	free(r.is_hostile);
 	free(r.ends);
 	out->wall_us = run_wall_us() - wall;
+	out->cpu_us = run_cpu_us() - cpu;
 	return 0;
 }
 

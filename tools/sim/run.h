@@ -20,7 +20,7 @@ struct run_hops {
 struct run_result {
 	uint64_t seed;
 	size_t peers;
-	uint64_t virtual_us, wall_us;
+	uint64_t virtual_us, wall_us, cpu_us;
 	uint64_t events, trace_hash, checks;
 	uint64_t actions[ACTION_COUNT]; /* performed */
 	size_t plan_count;
@@ -32,7 +32,7 @@ struct run_result {
 	struct check_liveness liveness;
 	struct run_hops hops;
 	uint64_t memory_per_peer;       /* bytes of the heap once the ring had formed; 0: not measured */
-	uint64_t rest_messages, rest_bytes, rest_peer_seconds, rest_events, rest_wall_us;
+	uint64_t rest_messages, rest_bytes, rest_peer_seconds, rest_events, rest_cpu_us;
 	size_t violation_count;
 	struct violation violations[RUN_VIOLATIONS_KEPT];
 };

@@ -43,6 +43,7 @@ void run_end_due(struct run *r, bool all);
 /* run_measure.c */
 uint64_t run_heap_bytes(void);
 uint64_t run_wall_us(void);
+uint64_t run_cpu_us(void); /* of this process */
 void run_measure_hops(struct run *r);
 void run_measure_rest(struct run *r, uint64_t rest_ms);
 
