@@ -11,6 +11,7 @@
 
 #define FINGERS_FILL_MS 50    /* between two searches of one filling */
 #define FINGERS_SETTLE_MS 2000 /* a filling waits until a burst of joins is over */
+#define FINGERS_RETRY_MS 20000 /* when a search got no answer */
 
 /* The first identifiers of the interval lie before our last successor: what is there is known. */
 static bool fingers_is_near(const struct chord *c, size_t index)
@@ -43,6 +44,8 @@ static struct node_id fingers_random_point(struct chord *c, size_t index)
 	return node_id_subtract(&first, &negative);
 }
 
+static void fingers_fill_soon(struct chord *c, struct now now, uint64_t ms);
+
 /* A Ping found who owns a point of the interval: attach to it when it lies inside. */
 static void fingers_pinged(struct chord *c, struct now now, size_t index, const struct node_id *id)
 {
@@ -58,8 +61,12 @@ static void fingers_answered(void *ctx, struct now now, const struct response *r
 
 	search->chord = NULL;
 	c->now_hint = now.mono;
+	if (!c->is_member || c->leaving.is_active)
+		return;
 	if (response->err == 0 && index < c->finger_count)
 		fingers_pinged(c, now, index, &response->signer.node_id);
+	else if (response->err != 0 && !timer_is_armed(&c->fill_timer))
+		fingers_fill_soon(c, now, FINGERS_RETRY_MS);
 }
 
 void fingers_on_attached(struct chord *c, struct now now, size_t finger, int err,
@@ -71,6 +78,14 @@ void fingers_on_attached(struct chord *c, struct now now, size_t finger, int err
 	if (err == 0)
 		log_debug(peer_log(c->peer), "finger.found", "index=%zu node=%s", finger,
 			  node_id_text(node, text));
+}
+
+static bool fingers_can_search(const struct chord *c)
+{
+	for (size_t i = 0; i < FINGERS_SEARCHES_MAX; i++)
+		if (c->searches[i].chord == NULL)
+			return true;
+	return false;
 }
 
 static void fingers_search(struct chord *c, struct now now, size_t index, const struct node_id *point)
@@ -99,7 +114,7 @@ static void fingers_fill(void *ctx, struct now now)
 	struct chord *c = ctx;
 
 	c->now_hint = now.mono;
-	while (c->fill_next < c->finger_count) {
+	while (fingers_can_search(c) && c->fill_next < c->finger_count) {
 		size_t index = c->fill_next++;
 		struct node_id first;
 		struct node_id last;
@@ -108,6 +123,12 @@ static void fingers_fill(void *ctx, struct now now)
 			continue;
 		chord_tables_finger_range(c, index, &first, &last);
 		fingers_search(c, now, index, &first);
+		timer_arm(peer_timers(c->peer), &c->fill_timer,
+			  instant_add(now.mono, duration_ms(FINGERS_FILL_MS)), fingers_fill, c);
+		return;
+	}
+	if (c->fill_next < c->finger_count) {
+		/* So many are under way: the next one when there is room. */
 		timer_arm(peer_timers(c->peer), &c->fill_timer,
 			  instant_add(now.mono, duration_ms(FINGERS_FILL_MS)), fingers_fill, c);
 		return;
