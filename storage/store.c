@@ -315,6 +315,12 @@ struct stored_value *store_put(struct store *st, struct now now, const struct no
 	if (certified_ms < (uint64_t)put->data->lifetime * 1000)
 		expires = instant_add(now.mono, duration_ms(certified_ms));
 	v = store_insert(st, point, kind, put, expires, &taken);
+	/* A removal outlives what it removes, however short its own lifetime: a holder that was away may come back
+	 * with that. */
+	if (!put->data->value.data.exists && taken != NULL && instant_before(expires, taken->expires)) {
+		v->expires = taken->expires;
+		timer_arm(peer_timers(st->peer), &v->expiry, v->expires, store_expire, v);
+	}
 	/* After the new one is in: a certificate that both need must not fall to none. */
 	store_note(st, v->resource, v->kind, v->kind->generation, taken, v);
 	v->kind->generation = put->generation;
@@ -511,7 +517,8 @@ uint32_t store_remaining_s(const struct stored_value *v, struct now now)
 {
 	uint64_t s = (instant_since(v->expires, now.mono).us + 999999) / 1000000;
 
-	return s > v->data.lifetime ? v->data.lifetime : (uint32_t)s;
+	/* A removal may be kept longer than it was stored for; other holders must keep it as long. */
+	return v->data.value.data.exists && s > v->data.lifetime ? v->data.lifetime : (uint32_t)s;
 }
 
 void store_value_encode(struct writer *w, const struct stored_value *v, struct now now)

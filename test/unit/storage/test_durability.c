@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A record acknowledged with two replicas outlives what happens to its holders at the worst moments: around the
- * Store itself, while the owner changes, while a disk is full, and when a replica comes back empty. */
+ * Store itself, while the owner changes, while a disk is full, and when a replica comes back empty.
+ * PEAL_DURABILITY_ROUNDS (default 1) multiplies the number of rings tried. */
 #include <stdio.h>
 
 #include "storage/outage.h"
@@ -8,8 +9,15 @@
 #include "test/unit/storage/stored_net.h"
 #include "tools/sim/disk.h"
 
-#define PEERS 8
+#define PEERS 12
 #define STEP_MS 7 /* a bit more than one way of the net's latency */
+
+static unsigned rounds(unsigned count)
+{
+	const char *text = getenv("PEAL_DURABILITY_ROUNDS");
+
+	return count * (text == NULL ? 1 : (unsigned)strtoul(text, NULL, 10));
+}
 
 /* The peer `steps` after the owner of H(user of `of`), clockwise. */
 static size_t holder_of(struct stored_net *s, size_t of, size_t steps)
@@ -90,7 +98,7 @@ static size_t writer_of_record(struct stored_net *s)
 /* Two of the three holders die `ms` after the Store was sent. */
 static void kill_around_store(unsigned ms, size_t first, size_t second, bool silent, unsigned number)
 {
-	struct stored_net *s = stored_net_new(PEERS, 300 + number);
+	struct stored_net *s = stored_net_new(PEERS, 1000000 + number);
 	size_t writer = writer_of_record(s);
 	size_t victims[2] = { holder_of(s, writer, first), holder_of(s, writer, second) };
 	struct stored_net_fetched f;
@@ -113,16 +121,16 @@ START_TEST(acknowledged_record_survives_any_two_of_three)
 {
 	static const size_t pairs[][2] = { { 0, 1 }, { 0, 2 }, { 1, 2 } };
 
-	for (unsigned i = 0; i < 24; i++)
-		kill_around_store(STEP_MS * (i / 3) * 2, pairs[i % 3][0], pairs[i % 3][1], i % 2 == 0, i);
+	for (unsigned i = 0; i < rounds(24); i++)
+		kill_around_store(STEP_MS * (i / 3 % 8) * 2 + i / 24 % 14, pairs[i % 3][0], pairs[i % 3][1], i % 2 == 0, i);
 }
 END_TEST
 
 /* The owner leaves, and the Store comes at any time from before that to after. */
 START_TEST(record_survives_a_leaving_owner)
 {
-	for (unsigned i = 0; i < 24; i++) {
-		struct stored_net *s = stored_net_new(PEERS, 340 + i);
+	for (unsigned i = 0; i < rounds(24); i++) {
+		struct stored_net *s = stored_net_new(PEERS, 2000000 + i);
 		size_t writer = writer_of_record(s), owner = holder_of(s, writer, 0);
 		struct stored_net_fetched f;
 		struct answer a;
@@ -130,11 +138,11 @@ START_TEST(record_survives_a_leaving_owner)
 		ck_assert_int_eq(stored_net_store(s, writer, "first", 86400).err, 0);
 		if (i % 2 == 0) {
 			begin_store(s, writer, "second", &a);
-			net_run(s->n, duration_ms(STEP_MS * i / 4));
+			net_run(s->n, duration_ms(STEP_MS * (i % 24) / 4));
 			net_leave(s->n, owner);
 		} else {
 			net_leave(s->n, owner);
-			net_run(s->n, duration_ms(STEP_MS * i / 4));
+			net_run(s->n, duration_ms(STEP_MS * (i % 24) / 4));
 			begin_store(s, writer, "second", &a);
 		}
 		net_run(s->n, duration_s(60));
@@ -151,7 +159,7 @@ END_TEST
 /* A peer joins just before the point, so that it becomes the owner, and dies at some moment of its join. */
 static void die_while_joining(unsigned ms, bool with_owner, bool silent, unsigned number)
 {
-	struct stored_net *s = stored_net_new(PEERS, 380 + number);
+	struct stored_net *s = stored_net_new(PEERS, 3000000 + number);
 	size_t writer = writer_of_record(s), owner = holder_of(s, writer, 0), joining;
 	struct node_id id = stored_net_point(s, writer);
 	struct net_node_options options = { .id = &id };
@@ -183,8 +191,8 @@ static void die_while_joining(unsigned ms, bool with_owner, bool silent, unsigne
 
 START_TEST(record_survives_a_peer_that_dies_while_joining)
 {
-	for (unsigned i = 0; i < 40; i++)
-		die_while_joining(20 * i, i % 4 == 3, i % 2 == 0, i);
+	for (unsigned i = 0; i < rounds(40); i++)
+		die_while_joining(20 * (i % 40) + i / 40 % 20, i % 4 == 3, i % 2 == 0, i);
 }
 END_TEST
 
@@ -211,8 +219,8 @@ START_TEST(peer_that_lost_its_disk_is_given_it_again)
 {
 	static const unsigned down_ms[] = { 0, 10, 100, 500, 2000, 8000 };
 
-	for (unsigned i = 0; i < 36; i++)
-		lose_a_disk(i % 3, down_ms[i / 3 % 6], i >= 18, i);
+	for (unsigned i = 0; i < rounds(36); i++)
+		lose_a_disk(i % 3, down_ms[i / 3 % 6], i / 18 % 2 == 1, i);
 }
 END_TEST
 
@@ -277,10 +285,33 @@ START_TEST(owner_with_a_full_disk_refuses)
 }
 END_TEST
 
+/* Its removal was stored for half a minute only, while a replica was away for longer. */
+START_TEST(removed_value_does_not_come_back_with_an_old_replica)
+{
+	struct stored_net *s = stored_net_new(PEERS, 500);
+	size_t writer = writer_of_record(s), replica = holder_of(s, writer, 1);
+	struct stored_net_fetched f;
+
+	ck_assert_uint_eq(stored_net_store(s, writer, "kept", 86400).replica_count, 2);
+	net_kill(s->n, replica, false);
+	stored_net_settle(s, 60);
+	ck_assert_int_eq(stored_net_store(s, writer, NULL, 30).err, 0);
+	net_run(s->n, duration_s(300));
+	net_start(s->n, replica);
+	net_run(s->n, duration_s(120));
+	stored_net_settle(s, 60);
+	f = stored_net_fetch(s, writer, writer);
+	ck_assert_uint_eq(f.count, 0);
+	ck_assert_uint_eq(stored_net_holders(s, writer, "kept"), 0);
+	stored_net_free(s);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS("durability", acknowledged_record_survives_any_two_of_three,
 			 record_survives_a_leaving_owner, record_survives_a_peer_that_dies_while_joining,
 			 peer_that_lost_its_disk_is_given_it_again, replica_with_a_full_disk_is_not_counted,
-			 owner_with_a_full_disk_refuses);
+			 owner_with_a_full_disk_refuses,
+			 removed_value_does_not_come_back_with_an_old_replica);
 }
