@@ -121,7 +121,7 @@ static bool smoke_is_over(struct net *n, void *ctx)
 /* The beginning of an overlay of 2,000 peers, all at once: only so many events, as the test shall be short. */
 START_TEST(net_stays_small_when_two_thousand_peers_begin)
 {
-	struct smoke s = { 600000 };
+	struct smoke s = { 300000 };
 	struct net *n = net_new(&(struct net_options){ .seed = 3, .bootstrap_count = 20 });
 	struct net_statistics stats;
 	struct timespec from, to;
