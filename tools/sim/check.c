@@ -242,7 +242,8 @@ void check_liveness(struct check *c, struct duration ideal_within, struct durati
 		uint64_t now_ms = check_now_ms(c);
 
 		check_phase_look(c, &phase, step * step_ms % 1000 == 0);
-		if ((phase.placed_ms != 0 && !phase.is_spread) || now_ms >= end || (phase.ideal_ms == 0 && now_ms >= ideal_end))
+		if ((phase.placed_ms != 0 && !phase.is_spread) || now_ms >= end || (phase.ideal_ms == 0
+		    && now_ms >= ideal_end))
 			break;
 		world_run(c->world, duration_ms(step_ms));
 	}

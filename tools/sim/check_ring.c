@@ -20,7 +20,8 @@ static const struct node_id *ring_id(const struct check *c, size_t node)
 /* ---- One node's lists ---- */
 
 /* The list goes round from `self`, strictly, without coming back to it. */
-static bool ring_list_is_ordered(const struct node_id *self, const struct node_id *list, size_t count, bool is_clockwise)
+static bool ring_list_is_ordered(const struct node_id *self, const struct node_id *list, size_t count,
+				 bool is_clockwise)
 {
 	struct node_id last = { { 0 } };
 
@@ -363,13 +364,15 @@ static void ring_check_one(struct check *c, struct check_part *part)
 	}
 	if (ring_lasts(c, circles > 1, &part->split_ms, 0, c->settle_ms))
 		check_violate(c, CHECK_ONE_RING, somebody,
-			      "following the first live successors of the %zu members leads into %zu separate rings for "
+			      "following the first live successors of the %zu members leads into %zu separate "
+			      "rings for "
 			      "%llu s now; node %zu (%s) is in another one than the first", part->count, circles,
 			      (unsigned long long)(check_now_ms(c) - part->split_ms) / 1000, somebody,
 			      somebody == SIZE_MAX ? "" : check_state(c, somebody));
 	if (ring_lasts(c, rounds != 1, &part->loopy_ms, 0, c->settle_ms))
 		check_violate(c, CHECK_ORDERED, SIZE_MAX,
-			      "the ring of the first live successors goes round the identifiers %zu times before it closes",
+			      "the ring of the first live successors goes round the identifiers %zu times "
+			      "before it closes",
 			      rounds);
 }
 
@@ -387,7 +390,8 @@ static bool ring_claims(const struct check *c, const struct check_part *part, si
 }
 
 /* Somebody else claims the point: a member behind it, or one that runs between two members (leaving, say). */
-static bool ring_other_claims(const struct check *c, const struct check_part *part, size_t place, const struct node_id *point)
+static bool ring_other_claims(const struct check *c, const struct check_part *part, size_t place,
+			      const struct node_id *point)
 {
 	uint32_t rank = c->rank[part->members[place]];
 	uint32_t before = c->rank[part->members[(place + part->count - 1) % part->count]];
@@ -423,15 +427,18 @@ static void ring_check_claims(struct check *c, const struct check_part *part, si
 		is_claimed = ring_other_claims(c, part, place, self) && ring_other_claims(c, part, place, &first);
 	if (ring_lasts(c, !is_claimed, &n->unclaimed_ms, settled_ms, c->settle_ms))
 		check_violate(c, CHECK_RESPONSIBILITY, node,
-			      "nobody has been responsible for what lies between node %zu and node %zu for %llu s; node %zu "
+			      "nobody has been responsible for what lies between node %zu and node %zu for %llu "
+			      "s; node %zu "
 			      "(%s) should be", before, node,
-			      (unsigned long long)(check_now_ms(c) - n->unclaimed_ms) / 1000, node, check_state(c, node));
+			      (unsigned long long)(check_now_ms(c) - n->unclaimed_ms) / 1000, node,
+			       check_state(c, node));
 	for (size_t i = 1; i <= RING_CLAIMS_LOOKED && i < part->count; i++)
 		others += ring_claims(c, part, part->members[(place + i) % part->count], self);
 	if (ring_lasts(c, others > 1, &n->crowded_ms, n->joined_ms, c->settle_ms) ||
 	    ring_lasts(c, others == 1, &n->doubled_ms, n->joined_ms, 3 * c->settle_ms))
 		check_violate(c, CHECK_RESPONSIBILITY, node,
-			      "%u others claim to be responsible for the identifier of node %zu, for longer than a join may "
+			      "%u others claim to be responsible for the identifier of node %zu, for longer "
+			      "than a join may "
 			      "take", others, node);
 }
 

@@ -21,7 +21,8 @@ struct routing_lists {
 	bool is_for_resource;
 };
 
-static bool routing_read(const struct check *c, size_t node, const struct forwarding_header *h, struct routing_lists *out)
+static bool routing_read(const struct check *c, size_t node, const struct forwarding_header *h,
+			 struct routing_lists *out)
 {
 	const struct node_id *self = net_node_id(world_net(c->world), node);
 	struct reader via = reader_of(h->via_list), to = reader_of(h->destination_list);
@@ -100,11 +101,13 @@ static void routing_message(struct check *c, size_t node, size_t from, struct sl
 	}
 	if (lists.has_passed)
 		check_violate(c, CHECK_ROUTES, node,
-			      "message %016llx comes to node %zu from node %zu, though it passed node %zu before, %u hops in all",
+			      "message %016llx comes to node %zu from node %zu, though it passed node %zu "
+			      "before, %u hops in all",
 			      (unsigned long long)h.transaction_id, node, from, node, lists.hops + 1);
 	if (lists.is_for_resource && lists.hops + 1 > routing_bound(c))
 		check_violate(c, CHECK_ROUTES, node,
-			      "request %016llx takes hop %u at node %zu; in an overlay of %zu nodes it should need at most %u",
+			      "request %016llx takes hop %u at node %zu; in an overlay of %zu nodes it should "
+			      "need at most %u",
 			      (unsigned long long)h.transaction_id, lists.hops + 1, node, c->count, routing_bound(c));
 }
 
@@ -134,6 +137,7 @@ void check_routing_limits(struct check *c, size_t node)
 		check_violate(c, CHECK_LIMITS, node, "node %zu has %zu links; at most %u are allowed", node, links,
 			      ROUTING_LINKS_MAX);
 	if (s.values > ROUTING_VALUES_MAX || s.bytes > ROUTING_BYTES_MAX)
-		check_violate(c, CHECK_LIMITS, node, "node %zu holds %u values of %llu bytes, more than is allowed", node,
+		check_violate(c, CHECK_LIMITS, node, "node %zu holds %u values of %llu bytes, more than is "
+		"allowed", node,
 			      s.values, (unsigned long long)s.bytes);
 }

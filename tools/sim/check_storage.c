@@ -100,7 +100,8 @@ static uint64_t storage_promised(const struct check *c, const struct record *r)
 static bool storage_is_held(const struct check *c, const struct check_record *r, uint64_t serial)
 {
 	for (uint32_t i = 0; i < r->holder_count; i++)
-		if (r->holders[i].is_running && r->holders[i].serial >= serial && !c->nodes[r->holders[i].node].is_hostile)
+		if (r->holders[i].is_running && r->holders[i].serial >= serial
+		    && !c->nodes[r->holders[i].node].is_hostile)
 			return true;
 	return false;
 }
@@ -114,7 +115,8 @@ static size_t storage_seasoned(const struct check *c)
 	for (size_t i = 0; i < c->count; i++) {
 		const struct check_node *n = &c->nodes[i];
 
-		count += world_storage(c->world, i) != NULL && n->joined_ms != 0 && now_ms - n->joined_ms > c->settle_ms;
+		count += world_storage(c->world, i) != NULL && n->joined_ms != 0
+				       && now_ms - n->joined_ms > c->settle_ms;
 	}
 	return count;
 }
@@ -165,7 +167,8 @@ static void storage_lost(struct check *c, struct record *r, const struct check_r
 		return;
 	}
 	check_violate(c, CHECK_NOT_LOST, r->node,
-		      "the record of user%zu stored by node %zu, content %llu, acknowledged with two replicas %llu s ago "
+		      "the record of user%zu stored by node %zu, content %llu, acknowledged with two replicas "
+		      "%llu s ago "
 		      "and good for %llu s more, is held by no running node; %zu of its holders failed within the last "
 		      "%llu s; stopped nodes whose disks have it: %s", r->user, r->node, (unsigned long long)serial,
 		      (unsigned long long)(world_now(c->world).wall.ms - r->acknowledged_ms) / 1000,
@@ -204,7 +207,8 @@ static void storage_verify(struct check *c, size_t node, const struct storage_ro
 
 	c->looked++;
 	if (kind == NULL) {
-		check_violate(c, CHECK_VALUES, node, "node %zu holds a value of Kind %u, which the overlay does not have",
+		check_violate(c, CHECK_VALUES, node, "node %zu holds a value of Kind %u, which the overlay does "
+		"not have",
 			      node, row->kind);
 		return;
 	}
@@ -213,8 +217,10 @@ static void storage_verify(struct check *c, size_t node, const struct storage_ro
 	arena_reset(&c->arena);
 	if (err != 0)
 		check_violate(c, CHECK_VALUES, node,
-			      "node %zu holds a value of Kind %u, stored at %llu and signed by node %zu, that does not verify: "
-			      "%s", node, row->kind, (unsigned long long)row->data.storage_time, signer, error_text(err));
+			      "node %zu holds a value of Kind %u, stored at %llu and signed by node %zu, that "
+			      "does not verify: "
+			      "%s", node, row->kind, (unsigned long long)row->data.storage_time, signer,
+			      error_text(err));
 }
 
 static int storage_compare(const void *a, const void *b)
@@ -257,14 +263,17 @@ static size_t storage_read(struct check *c, size_t node)
 			in_kind = 0;
 		}
 		if (kind != NULL && ++in_kind > kind->max_count)
-			check_violate(c, CHECK_VALUES, node, "node %zu holds %zu values of Kind %u under one Resource-ID; "
+			check_violate(c, CHECK_VALUES, node, "node %zu holds %zu values of Kind %u under one "
+			"Resource-ID; "
 				      "at most %u are allowed", node, in_kind, row.kind, kind->max_count);
 		if (row.remaining_s > row.data.lifetime)
-			check_violate(c, CHECK_VALUES, node, "a value at node %zu has %u s to live, more than the %u s it came "
+			check_violate(c, CHECK_VALUES, node, "a value at node %zu has %u s to live, more than "
+			"the %u s it came "
 				      "with", node, row.remaining_s, row.data.lifetime);
 		count++;
 	}
-	qsort(c->scan, count, sizeof(*c->scan), storage_compare);
+	if (count > 0)
+		qsort(c->scan, count, sizeof(*c->scan), storage_compare);
 	return count;
 }
 
@@ -278,7 +287,8 @@ static void storage_check_kept(struct check *c, size_t node, const struct check_
 		return;
 	if (new->storage_time < old->storage_time)
 		check_violate(c, CHECK_NO_ROLLBACK, node,
-			      "node %zu held a value of storage time %llu and holds one of %llu in its place, though the newer "
+			      "node %zu held a value of storage time %llu and holds one of %llu in its place, "
+			      "though the newer "
 			      "one had %llu s to live (content %llu, then %llu)", node,
 			      (unsigned long long)old->storage_time, (unsigned long long)new->storage_time,
 			      (unsigned long long)(old->expires_ms - now_ms) / 1000, (unsigned long long)old->serial,
@@ -305,7 +315,8 @@ static void storage_check_new(struct check *c, size_t node, const struct check_v
 	c->looked++;
 	if (wall_ms + (v->expires_ms - now_ms) > r->expires_ms + STORAGE_OLD_MS)
 		check_violate(c, CHECK_NO_ROLLBACK, node,
-			      "node %zu holds content %llu of the record of node %zu for %llu s beyond the end of its life",
+			      "node %zu holds content %llu of the record of node %zu for %llu s beyond the end "
+			      "of its life",
 			      node, (unsigned long long)v->serial, r->node,
 			      (unsigned long long)(wall_ms + (v->expires_ms - now_ms) - r->expires_ms) / 1000);
 }
@@ -319,7 +330,8 @@ static void storage_check_missing(struct check *c, size_t node, const struct che
 	    world_has_own_clock(c->world, node))
 		return;
 	check_violate(c, CHECK_NO_ROLLBACK, node,
-		      "node %zu came back with its disk, but without a value of storage time %llu (content %llu) that it held "
+		      "node %zu came back with its disk, but without a value of storage time %llu (content "
+		      "%llu) that it held "
 		      "when it stopped and that has %llu s to live", node, (unsigned long long)old->storage_time,
 		      (unsigned long long)old->serial, (unsigned long long)(old->expires_ms - check_now_ms(c)) / 1000);
 }
@@ -445,7 +457,8 @@ void check_storage_stopping(struct check *c, size_t node, enum world_stop how)
 		h = storage_holder(known, node);
 		if (h == NULL)
 			continue;
-		if (how != WORLD_STOP_LEFT && how != WORLD_STOP_AGAIN && h->serial >= world_record(c->world, index)->protected_serial)
+		if (how != WORLD_STOP_LEFT && how != WORLD_STOP_AGAIN && h->serial >= world_record(c->world,
+		    index)->protected_serial)
 			known->failed_ms[known->next_failure++ % CHECK_COPIES] = now_ms;
 		h->is_running = false;
 		storage_make_dirty(c, index);
@@ -540,7 +553,8 @@ static bool storage_record_is_spread(struct check *c, uint32_t index, size_t *no
 		    c->nodes[h->node].is_hostile)
 			continue;
 		snprintf(text, size,
-			 "node %u still holds the record of node %zu (user%zu), although the owner, both replica holders and "
+			 "node %u still holds the record of node %zu (user%zu), although the owner, both "
+			 "replica holders and "
 			 "%zu other nodes are nearer to it", h->node, r->node, r->user, distance - CHECK_COPIES);
 		return true;
 	}

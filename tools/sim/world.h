@@ -49,7 +49,7 @@ struct storage *world_storage(struct world *w, size_t node); /* NULL: not runnin
 struct disk *world_disk(struct world *w, size_t node);
 
 /* The node's process begins (again), with what its disk holds and the addresses of peers that it was linked to
- * (node/cached_peers.h). A bootstrap node that finds no ring forms one when its turn has come, as node/core.c has it. */
+ * (node/cached_peers.h). A bootstrap node that finds no ring forms one when its turn comes, as in node/core.c. */
 void world_start(struct world *w, size_t node);
 void world_kill(struct world *w, size_t node, bool silent);
 /* As world_kill, and the disk is lost. */
