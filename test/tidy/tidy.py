@@ -38,7 +38,7 @@ NEVER_FROM = {"overlay/chord": ["overlay"]}
 LIBRARY_PLACES = {
     "openssl/": ["crypto/", "test/", "node/tls_", "tools/enroll"],
     "uv.h": ["node/", "test/"],
-    "sqlite3.h": ["storage/backend_sqlite", "tools/enroll", "test/"],
+    "sqlite3.h": ["storage/backend_sqlite", "tools/enroll", "tools/sim/vfs", "test/"],
     "osipparser2/": ["usage/sip/", "test/"],
     "expat.h": ["node/configuration_xml"],
     "jansson.h": ["node/control", "node/", "tools/", "test/"],

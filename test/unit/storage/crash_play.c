@@ -53,7 +53,8 @@ char *play_listing(struct play *p)
 		for (size_t i = 0; i < value.len; i++)
 			sum = sum * 31 + value.data[i];
 		memset(lines[count], 0, sizeof(lines[count]));
-		snprintf(lines[count++], PLAY_LINE_MAX, "%02x%02x %x %u:%.*s = %s%zu %.*s %x time %llu gen %llu by %02x\n",
+		snprintf(lines[count++], PLAY_LINE_MAX,
+			 "%02x%02x %x %u:%.*s = %s%zu %.*s %x time %llu gen %llu by %02x\n",
 			 row.resource.bytes[0], row.resource.bytes[1], row.kind, row.data.value.index,
 			 (int)row.data.value.key.len,
 			 row.data.value.key.len == 0 ? "" : (const char *)row.data.value.key.data,

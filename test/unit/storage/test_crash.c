@@ -11,7 +11,8 @@
 #include "storage/storage_state.h"
 #include "test/unit/storage/crash_play.h"
 
-#define STORE_OF(k, i, y, t, ms) { .action = PLAY_STORE, .kind = (k), .index = (i), .key = (y), .text = (t), .time = (ms) }
+#define STORE_OF(k, i, y, t, ms)                                                                    \
+	{ .action = PLAY_STORE, .kind = (k), .index = (i), .key = (y), .text = (t), .time = (ms) }
 #define BATCH_OF(i, y, t, ms) { .action = PLAY_BATCH, .index = (i), .key = (y), .text = (t), .time = (ms) }
 #define REPLICA_OF(k, i, t, ms) { .action = PLAY_REPLICA, .kind = (k), .index = (i), .text = (t), .time = (ms) }
 #define PASS_OF(ms) { .action = PLAY_PASS, .time = (ms) }
@@ -256,13 +257,14 @@ static void expect_told(struct play *p, unsigned long call)
 {
 	if (p->l == NULL)
 		return; /* it did not start; boot said why */
-	ck_assert_msg(peer_counters(p->l->peer)->errors[ERR_INDEX_STORAGE] > 0, "%s: call %lu", p->scenario->name, call);
+	ck_assert_msg(peer_counters(p->l->peer)->errors[ERR_INDEX_STORAGE] > 0, "%s: call %lu",
+		      p->scenario->name, call);
 	ck_assert_uint_ge(lone_logged(p->l, "storage.", "STORAGE"), 1);
 	if (p->scenario->steps[p->done].action != PLAY_RESTART) {
 		char *listing = play_listing(p);
 
-		ck_assert_msg(strcmp(listing, listings[p->done]) == 0, "%s: call %lu: after a failed step\n%s", p->scenario->name,
-			      call, listing);
+		ck_assert_msg(strcmp(listing, listings[p->done]) == 0,
+			      "%s: call %lu: after a failed step\n%s", p->scenario->name, call, listing);
 		free(listing);
 	}
 }

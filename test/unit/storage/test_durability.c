@@ -122,7 +122,8 @@ START_TEST(acknowledged_record_survives_any_two_of_three)
 	static const size_t pairs[][2] = { { 0, 1 }, { 0, 2 }, { 1, 2 } };
 
 	for (unsigned i = 0; i < rounds(24); i++)
-		kill_around_store(STEP_MS * (i / 3 % 8) * 2 + i / 24 % 14, pairs[i % 3][0], pairs[i % 3][1], i % 2 == 0, i);
+		kill_around_store(STEP_MS * (i / 3 % 8) * 2 + i / 24 % 14, pairs[i % 3][0], pairs[i % 3][1],
+				  i % 2 == 0, i);
 }
 END_TEST
 
