@@ -231,6 +231,9 @@ static bool chord_accepts_answer(void *ctx, const struct node_id *target, const 
 	struct duration grace = transport_lifetime(c->peer);
 	struct instant old = c->now_hint;
 
+	/* Who follows us in another ring need not be nearer than those of our own. */
+	if (partition_is_asked(c, target))
+		return true;
 	old.us -= old.us < grace.us ? old.us : grace.us;
 	for (size_t i = 0; i < c->node_count; i++) {
 		const struct chord_node *node = &c->nodes[i];

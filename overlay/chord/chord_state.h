@@ -334,6 +334,8 @@ void partition_begin(struct chord *c, struct now now);
 void partition_stop(struct chord *c);
 /* A peer was lost: the next check need not wait a whole interval. */
 void partition_soon(struct chord *c, struct now now);
+/* `target` is what a question that is under way was about. */
+bool partition_is_asked(const struct chord *c, const struct node_id *target);
 /* Asks through this bootstrap link who follows us. */
 void partition_check(struct chord *c, struct now now, link_id link, const struct node_id *bootstrap);
 

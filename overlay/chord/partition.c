@@ -83,6 +83,13 @@ void partition_check(struct chord *c, struct now now, link_id link, const struct
 		c->partition_link = 0;
 }
 
+bool partition_is_asked(const struct chord *c, const struct node_id *target)
+{
+	struct node_id next = node_id_next(&c->self);
+
+	return c->is_member && c->partition_link != 0 && node_id_equal(target, &next);
+}
+
 static void partition_opened(void *ctx, struct now now, int err, link_id link,
 			     const struct node_id *bootstrap)
 {

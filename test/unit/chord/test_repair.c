@@ -132,6 +132,24 @@ START_TEST(partition_of_ten_minutes_heals)
 }
 END_TEST
 
+/* Two rings of two: whoever looks first sees the other ring, although its own neighbour may stand nearer to the
+ * point that it asks for. */
+START_TEST(two_pairs_find_each_other_at_the_first_look)
+{
+	for (uint64_t seed = 151; seed <= 162; seed++) {
+		struct net *n = ring_form(4, seed, 200);
+
+		for (size_t i = 0; i < 4; i++)
+			net_set_group(n, i, i < 2);
+		net_run(n, duration_s(40));
+		for (size_t i = 0; i < 4; i++)
+			net_set_group(n, i, 0);
+		ck_assert_uint_le(ring_wait(n, 60), 33000);
+		net_free(n);
+	}
+}
+END_TEST
+
 /* A cut, and when it is over no bootstrap node is left: the parts find each other by the peers they have lost. */
 START_TEST(partition_heals_without_bootstrap_nodes)
 {
@@ -234,6 +252,7 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS("chord_repair", churn_and_cuts_in_small_rings_heal, partition_of_ten_minutes_heals,
+			 two_pairs_find_each_other_at_the_first_look,
 			 partition_heals_without_bootstrap_nodes, mass_failure_in_small_rings_heals,
 			 one_way_cuts_heal, successor_that_does_not_hear_us_is_dropped,
 			 silent_successor_is_found_dead_soon);
