@@ -29,7 +29,7 @@
 /* Changes that follow each other closely share one Update. */
 #define CHORD_UPDATE_COALESCE_MS 20
 /* Changes beyond the nearest neighbours can wait for others to come along. */
-#define CHORD_UPDATE_FAR_MS 1000
+#define CHORD_UPDATE_FAR_MS 300
 /* peer_ready Updates to nodes that are not neighbours are sent this long after the first change. */
 #define CHORD_PEER_READY_COALESCE_MS 1000
 /* New replicas wait so long for a better match after a successor was lost. RFC 6940 10.7.1 recommends 30 s
