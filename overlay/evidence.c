@@ -14,6 +14,7 @@
 #define EVIDENCE_UNIT 1000u             /* one event */
 #define EVIDENCE_FORGETTING 995u        /* per thousand */
 #define EVIDENCE_MARGIN 200000u         /* ppm: so much more is clearly more */
+#define EVIDENCE_CAUGHT 8               /* events that a proof is worth */
 #define EVIDENCE_TROUBLE 50000u         /* ppm of lookups */
 #define EVIDENCE_PATIENCE_MIN_MS 300
 #define EVIDENCE_PATIENCE_MAX_MS 2000
@@ -60,10 +61,14 @@ void evidence_free(struct peer *p)
 	free(p->evidence);
 }
 
-bool evidence_counts(enum method method)
+bool evidence_counts(enum method method, struct slice destinations)
 {
-	return method == METHOD_FETCH || method == METHOD_STORE || method == METHOD_STAT ||
-	       method == METHOD_FIND || method == METHOD_APP_ATTACH;
+	struct destination first;
+	struct slice rest;
+
+	if (method != METHOD_FETCH && method != METHOD_STORE && method != METHOD_STAT && method != METHOD_FIND)
+		return false;
+	return destination_list_first(destinations, &first, &rest) == 0 && first.type == DESTINATION_RESOURCE;
 }
 
 /* ---- Scores ---- */
@@ -157,6 +162,12 @@ void evidence_note(struct peer *p, struct now now, const struct node_id *node, b
 	e->now_hint = now.mono;
 	if (!node_id_is_zero(node) && !node_id_equal(node, &p->node_id))
 		evidence_count(evidence_add(e, node), now.mono, good);
+}
+
+void evidence_caught(struct peer *p, struct now now, const struct node_id *hop)
+{
+	for (unsigned i = 0; i < EVIDENCE_CAUGHT; i++)
+		evidence_note(p, now, hop, false);
 }
 
 uint32_t evidence_trust(const struct peer *p, const struct node_id *node)

@@ -6,8 +6,8 @@
 #define OVERLAY_EVIDENCE_H
 
 #include "overlay/base/instant.h"
+#include "overlay/wire/destination.h"
 #include "overlay/wire/method.h"
-#include "overlay/wire/node_id.h"
 
 struct peer;
 
@@ -19,9 +19,10 @@ struct peer;
 void evidence_new(struct peer *p);
 void evidence_free(struct peer *p);
 
-/* True for requests that count: what others want of the overlay, not what keeps it in shape. Whoever harms the
- * first does the second well, or it would not stay in our tables. */
-bool evidence_counts(enum method method);
+/* True for requests that count: what others want of the overlay, not what keeps it in shape, for whoever harms the
+ * first does the second well, or it would not stay in our tables. And only what goes to a Resource-ID, by hops of each
+ * node's choice: what is sent to a certain node by a certain way fails by that node or that way. */
+bool evidence_counts(enum method method, struct slice destinations);
 
 /* A request, our own or another's, went to `hop`; an answer came from it, perhaps to that one. A request that
  * was not answered in time speaks against the hop. */
@@ -30,6 +31,10 @@ void evidence_answered(struct peer *p, struct now now, uint64_t transaction_id, 
 
 /* Something was seen of the node itself: its answer was proved right or wrong by another's. */
 void evidence_note(struct peer *p, struct now now, const struct node_id *node, bool good);
+
+/* By this hop we got an answer that was proved false. It counts as much as several answers of others that passed, of
+ * which nobody knows here what they were worth. */
+void evidence_caught(struct peer *p, struct now now, const struct node_id *hop);
 
 /* The expectation of subjective logic, E = b + a*u with a = 1/2: (r + 1) / (r + s + 2), in parts per million,
  * from r good and s bad events, of which 0.995 stay with each new one and half after ten minutes. */

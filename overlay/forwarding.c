@@ -233,7 +233,7 @@ static void forwarding_pass(struct peer *p, struct now now, struct passage *m, s
 	}
 	p->counters.messages_forwarded++;
 	m->from->last_used = now.mono;
-	if (message_code_is_request(m->code) && evidence_counts(method_of_code(m->code)))
+	if (message_code_is_request(m->code) && evidence_counts(method_of_code(m->code), m->h.destination_list))
 		evidence_sent(p, now, m->h.transaction_id, &hop->node_id);
 	if (log_enabled(p->log, LOG_DEBUG)) {
 		char next[NODE_ID_TEXT_SIZE];

@@ -269,7 +269,7 @@ static bool lookup_ask_holder(struct lookup *l, struct now now)
 	if (lookup_send_by_path(l, now, TRY_HOLDER, node, l->method, l->body) == 0)
 		l->search.nodes[node].is_fetching = true;
 	else
-		lookup_search_failed(&l->search, node);
+		lookup_search_failed(&l->search, node, false);
 	return true;
 }
 
@@ -286,12 +286,12 @@ static bool lookup_ask_way(struct lookup *l, struct now now)
 	if (lookup_send_query(l, now, node) == 0)
 		l->search.nodes[node].is_asking = true;
 	else
-		lookup_search_failed(&l->search, node);
+		lookup_search_failed(&l->search, node, false);
 	return true;
 }
 
 /* All holders have spoken, as far as need be, and none had what was looked for. */
-static bool lookup_is_over(const struct lookup *l)
+static bool lookup_is_over(struct lookup *l)
 {
 	size_t holders = LOOKUP_HOLDERS;
 
@@ -346,6 +346,20 @@ static bool lookup_is_dense(const struct lookup *l, const struct node_id *owner)
 	return node_id_share_ppb(&l->target, owner) * population <= LOOKUP_DENSITY * 1000000000ull;
 }
 
+/* The first request went wrong: once more by another first hop, if there is one, else the search. */
+static void lookup_send_again(struct lookup *l, struct now now)
+{
+	struct destination d = destination_of_resource(&l->resource);
+	struct request request = {
+		.method = l->method, .body = l->body, .destinations = &d, .destination_count = 1
+	};
+
+	if (l->requests == 1)
+		request.link = lookup_other_link(l, &l->target);
+	if (request.link == 0 || lookup_send(l, now, TRY_AGAIN, SIZE_MAX, &request) != 0)
+		lookup_search(l);
+}
+
 /* A node has spoken to the request: it need not be asked again. */
 static void lookup_has_spoken(struct lookup *l, const struct node_id *owner)
 {
@@ -361,23 +375,36 @@ static void lookup_has_spoken(struct lookup *l, const struct node_id *owner)
 		l->search.nodes[at].has_said = true;
 }
 
-/* An answer that does not end the lookup, from a node of the search (n) or from whoever took the first request. */
-static void lookup_answer_is_poor(struct lookup *l, struct now now, bool is_of_search, enum lookup_answer answer,
-				  const struct node_id *owner)
+/* Somebody answered for what it can hardly own. Whoever it is, the way we took leads to it. */
+static void lookup_is_deceived(struct lookup *l, struct now now, const struct response *response)
 {
-	bool is_false = !is_of_search && !lookup_is_dense(l, owner);
+	struct link_info link;
+	size_t cursor = 0;
+	char text[NODE_ID_TEXT_SIZE];
 
-	if (is_false) {
-		char text[NODE_ID_TEXT_SIZE];
+	log_warning(peer_log(l->peer), "lookup.false_owner", "node=%s",
+		    node_id_text(&response->signer.node_id, text));
+	while (link_next(l->peer, &cursor, &link))
+		if (link.id == response->link)
+			evidence_caught(l->peer, now, &link.node_id);
+	l->has_trouble = true;
+	lookup_send_again(l, now);
+}
 
-		log_warning(peer_log(l->peer), "lookup.false_owner", "node=%s", node_id_text(owner, text));
-		evidence_note(l->peer, now, owner, false);
-	} else {
-		lookup_has_spoken(l, owner);
-		if (!is_of_search && answer == ANSWER_NOTHING && node_id_is_zero(&l->denier))
-			l->denier = *owner;
+/* An answer that does not end the lookup, from a holder that was found or from whoever took the first request. */
+static void lookup_answer_is_poor(struct lookup *l, struct now now, enum lookup_try_kind kind,
+				  enum lookup_answer answer, const struct response *response)
+{
+	const struct node_id *owner = &response->signer.node_id;
+
+	if (kind != TRY_HOLDER && !lookup_is_dense(l, owner)) {
+		lookup_is_deceived(l, now, response);
+		return;
 	}
-	if (answer == ANSWER_NOTHING && !is_false)
+	lookup_has_spoken(l, owner);
+	if (kind != TRY_HOLDER && answer == ANSWER_NOTHING && node_id_is_zero(&l->denier))
+		l->denier = *owner;
+	if (answer == ANSWER_NOTHING)
 		return;
 	l->has_trouble = true;
 	lookup_search(l);
@@ -399,25 +426,14 @@ static void lookup_pinged(struct lookup *l, const struct response *response)
 /* Nobody answered in time, or a node on the way said why it could not pass it on. */
 static void lookup_try_failed(struct lookup *l, struct now now, enum lookup_try_kind kind, size_t node)
 {
-	link_id other;
-
 	l->has_trouble = true;
 	switch (kind) {
 	case TRY_FIRST:
-		other = lookup_other_link(l, &l->target);
-		if (l->requests == 1 && other != 0) {
-			struct destination d = destination_of_resource(&l->resource);
-			struct request request = { .method = l->method, .body = l->body, .destinations = &d,
-						   .destination_count = 1, .link = other };
-
-			if (lookup_send(l, now, TRY_AGAIN, SIZE_MAX, &request) == 0)
-				return;
-		}
-		lookup_search(l);
+		lookup_send_again(l, now);
 		break;
 	case TRY_QUERY:
 	case TRY_HOLDER:
-		lookup_search_failed(&l->search, node);
+		lookup_search_failed(&l->search, node, kind == TRY_HOLDER);
 		if (!l->is_searching)
 			lookup_search(l);
 		break;
@@ -469,7 +485,7 @@ static void lookup_answered(void *ctx, struct now now, const struct response *re
 			lookup_end(l, now, answer == ANSWER_VALUE);
 			return;
 		}
-		lookup_answer_is_poor(l, now, kind == TRY_HOLDER, answer, &response->signer.node_id);
+		lookup_answer_is_poor(l, now, kind, answer, response);
 	}
 	lookup_go_on(l, now);
 }

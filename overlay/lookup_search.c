@@ -10,6 +10,7 @@
 #include "overlay/peer.h"
 
 #define SEARCH_BRANCHES 4 /* in work at first */
+#define SEARCH_SETTLED 6  /* nodes */
 #define SEARCH_REACH 20   /* mean distances of neighbours within which the third holder is expected */
 #define SEARCH_DISTRUST 300000u /* ppm: links trusted less come last */
 
@@ -56,6 +57,76 @@ static bool search_has_way(const struct lookup_node *n, int way)
 	return false;
 }
 
+static void search_add_way(struct lookup_node *n, int way)
+{
+	if (n->way_count < LOOKUP_WAYS_MAX && !search_has_way(n, way))
+		n->ways[n->way_count++] = (int16_t)way;
+}
+
+/* Failures that end a way. A holder is worth more: those on the way to it may be others the second time. */
+static uint8_t search_patience(const struct lookup_search *s, const struct lookup_node *n)
+{
+	return node_id_compare(&n->after, &s->reach) <= 0 ? 2 : 1;
+}
+
+#define SEARCH_UNREACHED 60000 /* cost */
+#define SEARCH_COST_FAIL 4
+#define SEARCH_COST_ROUTED 6 /* its hops are not known */
+
+static unsigned search_way_cost(const struct lookup_search *s, const struct lookup_node *n, size_t way)
+{
+	unsigned cost = SEARCH_COST_FAIL * n->fails[way];
+	const struct lookup_node *parent;
+
+	if (n->fails[way] >= search_patience(s, n))
+		return SEARCH_UNREACHED;
+	if (n->ways[way] < 0)
+		return cost + (n->ways[way] == LOOKUP_ROUTED ? SEARCH_COST_ROUTED : 0);
+	parent = &s->nodes[n->ways[way]];
+	return cost + 1 + parent->doubt + parent->cost;
+}
+
+/* The cheapest way to each node: few hops, and none of them in doubt. */
+static void search_reckon(struct lookup_search *s)
+{
+	bool is_changed = true;
+
+	for (size_t i = 0; i < s->count; i++) {
+		s->nodes[i].cost = SEARCH_UNREACHED;
+		s->nodes[i].way = s->nodes[i].way_count;
+	}
+	for (unsigned round = 0; round < LOOKUP_DEPTH_MAX && is_changed; round++) {
+		is_changed = false;
+		for (size_t i = 0; i < s->count; i++) {
+			struct lookup_node *n = &s->nodes[i];
+
+			for (size_t way = 0; way < n->way_count; way++) {
+				unsigned cost = search_way_cost(s, n, way);
+
+				if (cost >= n->cost)
+					continue;
+				n->cost = (uint16_t)cost;
+				n->way = (uint8_t)way;
+				is_changed = true;
+			}
+		}
+	}
+	s->is_stale = false;
+}
+
+/* SIZE_MAX: none is left. */
+static size_t search_way(struct lookup_search *s, const struct lookup_node *n)
+{
+	if (s->is_stale)
+		search_reckon(s);
+	return n->way < n->way_count && n->tries <= LOOKUP_HOLDER_TRIES ? n->way : SIZE_MAX;
+}
+
+static bool search_is_silent(struct lookup_search *s, const struct lookup_node *n)
+{
+	return search_way(s, n) == SIZE_MAX;
+}
+
 size_t lookup_search_add(struct lookup_search *s, struct peer *p, const struct node_id *id, int way, size_t branch)
 {
 	const struct topology *t = peer_topology(p);
@@ -86,8 +157,9 @@ size_t lookup_search_add(struct lookup_search *s, struct peer *p, const struct n
 		};
 	}
 	n = &s->nodes[at];
-	if (n->way_count < LOOKUP_WAYS_MAX && !search_has_way(n, way))
-		n->ways[n->way_count++] = (int16_t)way;
+	if (n->way_count < LOOKUP_WAYS_NAMED)
+		search_add_way(n, way);
+	s->is_stale = true;
 	return at;
 }
 
@@ -113,8 +185,10 @@ static void search_sort_roots(struct lookup_search *s, const struct peer *p)
 			s->nodes[k] = s->nodes[k - 1];
 		s->nodes[k] = n;
 	}
-	for (size_t i = 0; i < s->count; i++)
+	for (size_t i = 0; i < s->count; i++) {
 		s->nodes[i].branch = (uint16_t)i;
+		s->nodes[i].doubt = evidence_trust(p, &s->nodes[i].id) < SEARCH_DISTRUST ? 2 : 0;
+	}
 }
 
 void lookup_search_begin(struct lookup_search *s, struct peer *p, const struct node_id *target)
@@ -134,10 +208,12 @@ void lookup_search_begin(struct lookup_search *s, struct peer *p, const struct n
 	(void)lookup_search_add(s, p, peer_node_id(p), LOOKUP_ROUTED, s->root_count);
 	/* What was learnt before the search. */
 	for (size_t i = 0; i < old.count; i++) {
-		size_t at = lookup_search_add(s, p, &old.nodes[i].id, LOOKUP_ROUTED, s->root_count);
+		size_t at = !old.nodes[i].has_said ? SIZE_MAX
+						   : lookup_search_add(s, p, &old.nodes[i].id, LOOKUP_ROUTED,
+								       s->root_count);
 
 		if (at != SIZE_MAX)
-			s->nodes[at].has_said = old.nodes[i].has_said;
+			s->nodes[at].has_said = true;
 	}
 	lookup_search_free(&old);
 }
@@ -149,15 +225,33 @@ void lookup_search_free(struct lookup_search *s)
 	*s = (struct lookup_search){ 0 };
 }
 
-/* ---- Holders ---- */
-
-static bool search_is_silent(const struct lookup_node *n)
+/* The way to the node, from it backwards: indices. 0: there is none, or it goes round. */
+static size_t search_walk(struct lookup_search *s, size_t node, size_t path[LOOKUP_DEPTH_MAX])
 {
-	return n->way >= n->way_count;
+	size_t count = 0;
+
+	for (;;) {
+		const struct lookup_node *n = &s->nodes[node];
+		size_t way = search_way(s, n);
+
+		for (size_t i = 0; i < count; i++)
+			if (path[i] == node)
+				return 0;
+		if (count == LOOKUP_DEPTH_MAX || n->way >= n->way_count || (count == 0 && way == SIZE_MAX))
+			return 0;
+		path[count++] = node;
+		/* Asked for data too often: but it may still pass on. */
+		way = n->way;
+		if (n->ways[way] < 0)
+			return count;
+		node = (size_t)n->ways[way];
+	}
 }
 
+/* ---- Holders ---- */
+
 /* The next node behind the target beyond `after`; those that did not answer by any way count only if told. */
-static size_t search_next_behind(const struct lookup_search *s, const struct node_id *after, bool is_first,
+static size_t search_next_behind(struct lookup_search *s, const struct node_id *after, bool is_first,
 				 bool with_silent)
 {
 	size_t best = SIZE_MAX;
@@ -167,7 +261,7 @@ static size_t search_next_behind(const struct lookup_search *s, const struct nod
 
 		if (!is_first && node_id_compare(&n->after, after) <= 0)
 			continue;
-		if (node_id_compare(&n->after, &s->reach) > 0 || (search_is_silent(n) && !n->has_said && !with_silent))
+		if (node_id_compare(&n->after, &s->reach) > 0 || (search_is_silent(s, n) && !n->has_said && !with_silent))
 			continue;
 		if (best == SIZE_MAX || node_id_compare(&n->after, &s->nodes[best].after) < 0)
 			best = i;
@@ -178,19 +272,56 @@ static size_t search_next_behind(const struct lookup_search *s, const struct nod
 size_t lookup_search_holder(struct lookup_search *s)
 {
 	size_t at = search_next_behind(s, &ZERO, true, false);
+	size_t limit = LOOKUP_HOLDERS;
+	size_t best = SIZE_MAX;
 
-	for (size_t rank = 0; rank < LOOKUP_HOLDERS && at != SIZE_MAX; rank++) {
-		if (!s->nodes[at].has_said && !s->nodes[at].is_fetching)
-			return at;
-		at = search_next_behind(s, &s->nodes[at].after, false, false);
+	for (size_t rank = 0; rank < limit && at != SIZE_MAX; rank++) {
+		const struct lookup_node *n = &s->nodes[at];
+
+		/* Somebody nearer who was asked in vain may be no holder at all: one more behind it. */
+		if (n->tries > 0 && !n->has_said && limit < LOOKUP_CANDIDATES)
+			limit++;
+		if (!n->has_said && !n->is_fetching && (best == SIZE_MAX || n->tries < s->nodes[best].tries))
+			best = at;
+		at = search_next_behind(s, &n->after, false, false);
 	}
-	return SIZE_MAX;
+	if (best != SIZE_MAX)
+		s->nodes[best].tries++;
+	return best;
 }
 
-bool lookup_search_have_said(const struct lookup_search *s, size_t count)
+/* The nodes nearest to the target on either side that are known and live all were asked for the way: who is nearer
+ * than they are would have been named by one of them. */
+static bool search_is_settled(struct lookup_search *s)
+{
+	struct node_id least = ZERO;
+
+	for (size_t rank = 0; rank < SEARCH_SETTLED; rank++) {
+		const struct lookup_node *best = NULL;
+
+		for (size_t i = 0; i < s->count; i++) {
+			const struct lookup_node *n = &s->nodes[i];
+
+			if ((rank > 0 && node_id_compare(&n->near, &least) <= 0) || search_is_silent(s, n))
+				continue;
+			if (best == NULL || node_id_compare(&n->near, &best->near) < 0)
+				best = n;
+		}
+		if (best == NULL)
+			return true;
+		if (best->is_asking || (best->asked == 0 && !best->is_exhausted))
+			return false;
+		least = best->near;
+	}
+	return true;
+}
+
+bool lookup_search_have_said(struct lookup_search *s, size_t count)
 {
 	size_t at = search_next_behind(s, &ZERO, true, true);
 
+	if (s->root_count > 0 && !search_is_settled(s))
+		return false;
 	for (size_t rank = 0; rank < count; rank++) {
 		if (at == SIZE_MAX || !s->nodes[at].has_said)
 			return false;
@@ -201,14 +332,14 @@ bool lookup_search_have_said(const struct lookup_search *s, size_t count)
 
 /* ---- RouteQueries ---- */
 
-static size_t search_query_in(const struct lookup_search *s, size_t branch)
+static size_t search_query_in(struct lookup_search *s, size_t branch)
 {
 	size_t best = SIZE_MAX;
 
 	for (size_t i = 0; i < s->count; i++) {
 		const struct lookup_node *n = &s->nodes[i];
 
-		if (n->branch != branch || n->is_asking || n->is_exhausted || search_is_silent(n))
+		if (n->branch != branch || n->is_asking || n->is_exhausted || search_is_silent(s, n))
 			continue;
 		if (best == SIZE_MAX || node_id_compare(&n->near, &s->nodes[best].near) < 0)
 			best = i;
@@ -255,16 +386,28 @@ void lookup_search_answered(struct lookup_search *s, struct peer *p, size_t node
 	(void)lookup_search_add(s, p, next, (int)node, n->branch);
 }
 
-void lookup_search_failed(struct lookup_search *s, size_t node)
+void lookup_search_failed(struct lookup_search *s, size_t node, bool is_data)
 {
 	struct lookup_node *n = &s->nodes[node];
+	size_t path[LOOKUP_DEPTH_MAX];
+	size_t count = search_walk(s, node, path);
+	size_t way = search_way(s, n);
 
-	if (n->way < n->way_count)
-		n->way++;
-	/* Named as a holder, and not reached by whoever named it: perhaps by ordinary routing. */
-	if (n->way == n->way_count && n->way_count < LOOKUP_WAYS_MAX && !search_has_way(n, LOOKUP_ROUTED) &&
-	    node_id_compare(&n->after, &s->reach) <= 0)
-		n->ways[n->way_count++] = LOOKUP_ROUTED;
+	for (size_t i = 1; is_data && i < count; i++)
+		if (s->nodes[path[i]].doubt < UINT8_MAX)
+			s->nodes[path[i]].doubt++;
+	if (way != SIZE_MAX)
+		n->fails[way]++;
+	s->is_stale = true;
+	/* A likely holder is worth more ways: by ordinary routing, from here and from the nodes linked to us that are
+	 * nearest to it, even if they did not name it. */
+	if (is_data && node_id_compare(&n->after, &s->reach) <= 0) {
+		search_add_way(n, LOOKUP_ROUTED);
+		for (size_t i = 0; i < s->root_count && i < 2u * n->tries; i++)
+			if (i != node)
+				search_add_way(n, (int)i);
+	}
+	s->is_stale = true;
 }
 
 size_t lookup_search_branches(const struct lookup_search *s)
@@ -276,29 +419,17 @@ size_t lookup_search_branches(const struct lookup_search *s)
 	return count;
 }
 
-size_t lookup_search_path(const struct lookup_search *s, size_t node, struct destination *out,
+size_t lookup_search_path(struct lookup_search *s, size_t node, struct destination *out,
 			  const struct node_id **root)
 {
 	size_t path[LOOKUP_DEPTH_MAX];
-	size_t count = 0;
+	size_t count = search_walk(s, node, path);
+	const struct lookup_node *first;
 
-	for (;;) {
-		const struct lookup_node *n = &s->nodes[node];
-		int way;
-
-		for (size_t i = 0; i < count; i++)
-			if (path[i] == node)
-				return 0;
-		if (count == LOOKUP_DEPTH_MAX || n->way_count == 0)
-			return 0;
-		path[count++] = node;
-		/* Whoever named others was reached once: by its last way at least. */
-		way = n->ways[n->way < n->way_count ? n->way : n->way_count - 1];
-		*root = way == LOOKUP_LINKED ? &n->id : NULL;
-		if (way < 0)
-			break;
-		node = (size_t)way;
-	}
+	if (count == 0)
+		return 0;
+	first = &s->nodes[path[count - 1]];
+	*root = first->ways[first->way] == LOOKUP_LINKED ? &first->id : NULL;
 	for (size_t i = 0; i < count; i++)
 		out[i] = destination_of_node(&s->nodes[path[count - 1 - i]].id);
 	return count;

@@ -8,12 +8,15 @@
 #include "overlay/lookup.h"
 
 #define LOOKUP_NODES_MAX 512   /* met in one search */
-#define LOOKUP_REQUESTS_MAX 300 /* of one lookup; the search's share is 256 RouteQueries at most */
+#define LOOKUP_REQUESTS_MAX 384 /* of one lookup, 256 RouteQueries among them at most */
 #define LOOKUP_TRIES_MAX 6     /* requests at a time */
 #define LOOKUP_DEPTH_MAX 12    /* entries of a Destination List */
-#define LOOKUP_WAYS_MAX 8      /* ways to one node */
+#define LOOKUP_WAYS_MAX 12     /* ways to one node, */
+#define LOOKUP_WAYS_NAMED 6    /* through those who named it */
 #define LOOKUP_ASKS_MAX 6      /* RouteQueries to one node */
 #define LOOKUP_HOLDERS 3       /* owner and replicas */
+#define LOOKUP_CANDIDATES 6    /* likely holders asked in turn while some do not answer */
+#define LOOKUP_HOLDER_TRIES 8  /* requests to one of them, by its ways */
 
 #define LOOKUP_LINKED (-1) /* a way: over our own link to the node */
 #define LOOKUP_ROUTED (-2) /* as any message for its Node-ID */
@@ -25,8 +28,12 @@ struct lookup_node {
 	struct node_id near;  /* how far from it, the shorter way round */
 	struct node_id query; /* whither the next RouteQuery asks */
 	int16_t ways[LOOKUP_WAYS_MAX]; /* LOOKUP_*, or the node that named it */
+	uint8_t fails[LOOKUP_WAYS_MAX]; /* requests by that way without answer */
 	uint8_t way_count;
-	uint8_t way;         /* the one in use: those before it failed */
+	uint8_t way;   /* index of the best one left; way_count: none is */
+	uint16_t cost; /* of that way: its hops, and what speaks against them */
+	uint8_t tries; /* data requests to it */
+	uint8_t doubt;       /* data requests that went through it and were not answered */
 	uint8_t asked;       /* RouteQueries */
 	uint16_t branch;     /* the node linked to us it was found through */
 	bool is_asking;      /* a RouteQuery is under way */
@@ -45,6 +52,7 @@ struct lookup_search {
 	size_t active;      /* branches 0 .. active-1 are in work */
 	size_t next_branch; /* whose turn it is */
 	size_t queries;
+	bool is_stale; /* ways or doubts changed since costs were reckoned */
 	bool *has_answered; /* owned: by branch */
 };
 
@@ -58,14 +66,15 @@ size_t lookup_search_holder(struct lookup_search *s);
 size_t lookup_search_query(struct lookup_search *s);
 /* The answer to it. */
 void lookup_search_answered(struct lookup_search *s, struct peer *p, size_t node, const struct node_id *next);
-/* A request by the node's present way got no answer. */
-void lookup_search_failed(struct lookup_search *s, size_t node);
+/* A request by the node's present way got no answer; `is_data`: which speaks against those on the way as well, for
+ * they may pass on RouteQueries and nothing else. */
+void lookup_search_failed(struct lookup_search *s, size_t node, bool is_data);
 /* The nearest `count` nodes behind the target all have answered the data request. */
-bool lookup_search_have_said(const struct lookup_search *s, size_t count);
+bool lookup_search_have_said(struct lookup_search *s, size_t count);
 /* Branches that have answered. */
 size_t lookup_search_branches(const struct lookup_search *s);
 /* Destination List to the node; 0 when there is no way. *root: the first hop, or NULL when it is to be routed. */
-size_t lookup_search_path(const struct lookup_search *s, size_t node, struct destination *out,
+size_t lookup_search_path(struct lookup_search *s, size_t node, struct destination *out,
 			  const struct node_id **root);
 
 #endif

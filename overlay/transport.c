@@ -170,7 +170,7 @@ static int outstanding_transmit(struct outstanding *o, struct now now, struct sl
 	if (tail.data == NULL || h.destination_list.data == NULL)
 		return ERR_LIMIT;
 	o->used = hop->id;
-	if (evidence_counts(o->method))
+	if (evidence_counts(o->method, destinations))
 		evidence_sent(p, now, o->transaction_id, &hop->node_id);
 	return framing_send(p, now, hop, &h, tail);
 }
