@@ -318,9 +318,14 @@ static void lookup_go_on(struct lookup *l, struct now now)
 	}
 	if (!l->is_searching)
 		return;
-	while (lookup_try_free(l) != NULL && l->requests < LOOKUP_REQUESTS_MAX)
-		if (!lookup_ask_holder(l, now) && !lookup_ask_way(l, now))
+	while (lookup_try_free(l) != NULL && l->requests < LOOKUP_REQUESTS_MAX) {
+		if (lookup_ask_holder(l, now) || lookup_ask_way(l, now))
+			continue;
+		if (lookup_under_way(l) > 0 || l->search.tries_max == LOOKUP_HOLDER_TRIES_LAST)
 			break;
+		/* Nobody else to ask: those once more that did not answer. */
+		l->search.tries_max = LOOKUP_HOLDER_TRIES_LAST;
+	}
 	if (lookup_under_way(l) > 0 || timer_is_armed(&l->again_timer))
 		return;
 	for (size_t i = 0; i < l->search.count; i++) {
@@ -368,6 +373,7 @@ static void lookup_has_spoken(struct lookup *l, const struct node_id *owner)
 	if (l->search.count == 0 && !l->is_searching) {
 		l->search.target = l->target;
 		l->search.reach = NODE_ID_WILDCARD;
+		l->search.tries_max = LOOKUP_HOLDER_TRIES;
 	}
 	l->last = *owner;
 	at = lookup_search_add(&l->search, l->peer, owner, LOOKUP_ROUTED, l->search.root_count);

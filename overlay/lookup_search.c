@@ -119,7 +119,7 @@ static size_t search_way(struct lookup_search *s, const struct lookup_node *n)
 {
 	if (s->is_stale)
 		search_reckon(s);
-	return n->way < n->way_count && n->tries <= LOOKUP_HOLDER_TRIES ? n->way : SIZE_MAX;
+	return n->way < n->way_count && n->tries <= s->tries_max ? n->way : SIZE_MAX;
 }
 
 static bool search_is_silent(struct lookup_search *s, const struct lookup_node *n)
@@ -197,7 +197,9 @@ void lookup_search_begin(struct lookup_search *s, struct peer *p, const struct n
 	struct link_info link;
 	size_t cursor = 0;
 
-	*s = (struct lookup_search){ .target = *target, .reach = search_reach(p, SEARCH_REACH) };
+	*s = (struct lookup_search){
+		.target = *target, .reach = search_reach(p, SEARCH_REACH), .tries_max = LOOKUP_HOLDER_TRIES
+	};
 	while (link_next(p, &cursor, &link))
 		if (link.state == LINK_ATTACHED && (!link.is_client || peer_is_client(p)))
 			(void)lookup_search_add(s, p, &link.node_id, LOOKUP_LINKED, 0);

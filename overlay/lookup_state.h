@@ -16,7 +16,8 @@
 #define LOOKUP_ASKS_MAX 6      /* RouteQueries to one node */
 #define LOOKUP_HOLDERS 3       /* owner and replicas */
 #define LOOKUP_CANDIDATES 6    /* likely holders asked in turn while some do not answer */
-#define LOOKUP_HOLDER_TRIES 8  /* requests to one of them, by its ways */
+#define LOOKUP_HOLDER_TRIES 4  /* requests to one of them, by its ways, while there is something else to do */
+#define LOOKUP_HOLDER_TRIES_LAST 10 /* when there is not */
 
 #define LOOKUP_LINKED (-1) /* a way: over our own link to the node */
 #define LOOKUP_ROUTED (-2) /* as any message for its Node-ID */
@@ -52,6 +53,7 @@ struct lookup_search {
 	size_t active;      /* branches 0 .. active-1 are in work */
 	size_t next_branch; /* whose turn it is */
 	size_t queries;
+	uint8_t tries_max; /* requests to one holder */
 	bool is_stale; /* ways or doubts changed since costs were reckoned */
 	bool *has_answered; /* owned: by branch */
 };
