@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the ring costs: messages of a join, links kept, a storm of joins; and what others can make us spend. */
+#include <string.h>
+
 #include "overlay/chord/chord_state.h"
 #include "overlay/wire/body_routing.h"
 #include "test/unit/chord/ring.h"
@@ -132,6 +134,35 @@ START_TEST(updates_full_of_lies_cost_little)
 }
 END_TEST
 
+/* RouteQueries that node 4 sends when its first predecessor names `count` of those before it. */
+static uint64_t asks_after_update(struct net *n, size_t count)
+{
+	const struct chord *c = ring_topology(n, 4)->ctx;
+	struct node_id told[CHORD_REACH_MAX];
+	struct chord_update u = { .type = CHORD_NEIGHBORS, .predecessors = told, .predecessor_count = count };
+	uint64_t asked = peer_counters(net_peer(n, 4))->requests_out[METHOD_ROUTE_QUERY];
+
+	memcpy(told, &c->predecessors[1], count * sizeof(told[0]));
+	send_update(n, net_find(n, &c->predecessors[0]), 4, &u);
+	net_run(n, duration_ms(12));
+	return peer_counters(net_peer(n, 4))->requests_out[METHOD_ROUTE_QUERY] - asked;
+}
+
+/* A list that ends before ours does: the last one it names is asked, so that nobody beyond is missed because our
+ * tables are the larger ones. */
+START_TEST(update_is_followed_where_its_list_ends)
+{
+	struct net *n = ring_form(24, 87, 200);
+	const struct chord *c = ring_topology(n, 4)->ctx;
+
+	net_run(n, duration_s(200));
+	ck_assert_uint_ge(c->predecessor_count, 4);
+	ck_assert_uint_eq(asks_after_update(n, c->predecessor_count - 1), 0);
+	ck_assert_uint_eq(asks_after_update(n, 2), 1);
+	net_free(n);
+}
+END_TEST
+
 /* Dense neighbours can ask for twenty places on either side and no more; lies about nodes that are not there do
  * not count at all. */
 START_TEST(reach_has_a_ceiling_and_a_floor)
@@ -182,5 +213,6 @@ int main(void)
 {
 	return RUN_TESTS("chord_cost", join_costs_updates_of_those_concerned, links_nobody_needs_are_let_go,
 			 storm_of_three_hundred_ends_in_ring, updates_full_of_lies_cost_little,
+			 update_is_followed_where_its_list_ends,
 			 reach_has_a_ceiling_and_a_floor, interval_follows_failures_and_ages);
 }
