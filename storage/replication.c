@@ -12,10 +12,8 @@
  * predecessors then lie between us and the Resource, for we are neither owner nor one of two successors.
  *
  * Hand-over Stores carry replica number 1: their request is signed by us, not by who may write, and so only
- * 7.4.1.1's check of the sender applies. Each value's own signature is checked in any case. An owner that
- * does not take us for a plausible holder refuses (Forbidden); then we keep the data until its lifetime ends,
- * and ask again from time to time. A node that signed all the values itself stores them as their author, with
- * replica number 0: it is heard from wherever it stands, as after a partition in which it was alone. */
+ * 7.4.1.1's check of the sender applies. Each value's own signature is checked in any case. An owner takes
+ * them from whoever has them; a node that refuses (Forbidden) is none, and is asked again from time to time. */
 #include "storage/replication.h"
 
 #include <stdlib.h>
@@ -280,20 +278,6 @@ static void replication_sweep_owned(struct storage *s, struct now now, struct st
 	}
 }
 
-/* All values of the Resource are signed by this node: it may store them as their author. */
-static bool replication_is_author(const struct storage *s, const struct stored_resource *r)
-{
-	const struct security *security = peer_security(s->peer);
-	const struct identity *own = security->ops->own_identity(security->ctx);
-
-	for (size_t i = 0; i < r->kind_count; i++)
-		for (size_t k = 0; k < r->kinds[i]->count; k++)
-			if (memcmp(r->kinds[i]->values[k]->certificate->hash, own->certificate_hash,
-				   CERTIFICATE_HASH_LENGTH) != 0)
-				return false;
-	return true;
-}
-
 /* While another node owns it, those we made replicas once may forget, and it is not us they tell. */
 static void replication_keep_holder(struct stored_resource *r, const struct node_id *owner)
 {
@@ -335,7 +319,7 @@ static bool replication_tell_owner(struct storage *s, struct now now, struct sto
 	}
 	s->sweep_left = true;
 	if (!h->in_flight && instant_due(h->retry, now.mono))
-		replication_start(s, now, r, &owner, replication_is_author(s, r) ? 0 : 1);
+		replication_start(s, now, r, &owner, 1);
 	return false;
 }
 

@@ -31,6 +31,7 @@ struct store_work {
 	struct store_req req;
 	struct node_id point;
 	bool is_owner;
+	bool is_stranger;         /* the sender of a replica Store is neither a replica holder nor near */
 	struct store_part *parts; /* arena */
 	struct slice info;        /* of the Error */
 };
@@ -51,12 +52,17 @@ static int store_check_sender(struct store_work *w)
 	/* A Joining Node takes over from the Admitting Peer, whose link is direct. */
 	if (peer_state(s->peer) == PEER_JOINING && w->request->direct)
 		return 0;
-	/* The owner takes back from its successors: they were its replica set, or owned this before. */
+	if (!w->is_owner)
+		return ERR_FORBIDDEN;
+	/* The owner takes what it lacks from anybody who has it: former owners and replicas come back from
+	 * partitions and from other neighbourhoods, and cannot be told from others. Each value is its author's
+	 * own, and newer than ours (docs/decisions/0012). */
+	w->is_stranger = true;
 	t->ops->view(t->ctx, &view);
-	for (size_t i = 0; w->is_owner && i < view.successor_count; i++)
+	for (size_t i = 0; i < view.successor_count; i++)
 		if (node_id_equal(&view.successors[i], from))
-			return 0;
-	return ERR_FORBIDDEN;
+			w->is_stranger = false;
+	return 0;
 }
 
 /* 7.4.1.1: a Kind only once; all unknown ones are told together. */
@@ -312,8 +318,9 @@ static int store_check(struct store_work *w, struct now now, bool *answered)
 	return err;
 }
 
-/* The counter after this Store. An owner that takes data over never lets its own go back. A replica Store may
- * have brought any counter: at the highest it stays, for 0 means that nothing is stored. */
+/* The counter after this Store. It never goes back while values live, whatever an owner that knows less says:
+ * an old counter must not fit again. A replica Store may have brought any counter: at the highest it stays,
+ * for 0 means that nothing is stored. A stranger's is not taken at its word. */
 static uint64_t store_next_generation(const struct store_work *w, const struct store_part *part)
 {
 	uint64_t current = part->stored == NULL ? 0 : part->stored->generation;
@@ -321,8 +328,8 @@ static uint64_t store_next_generation(const struct store_work *w, const struct s
 
 	for (size_t i = 0; i < part->count; i++)
 		changed |= !part->values[i].unchanged;
-	if (w->req.replica_number > 0)
-		return w->is_owner && current > part->generation ? current : part->generation;
+	if (w->req.replica_number > 0 && !w->is_stranger)
+		return current > part->generation ? current : part->generation;
 	return changed && current < UINT64_MAX ? current + 1 : current;
 }
 

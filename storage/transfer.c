@@ -88,7 +88,6 @@ static int transfer_choose(const struct storage *s, const struct stored_resource
 	return 0;
 }
 
-/* As the author (replica number 0) the counter is not checked (0). */
 static int transfer_encode(const struct stored_resource *r, const struct transfer_load *load,
 			   uint8_t replica_number, struct now now, struct arena *arena, struct slice *body)
 {
@@ -113,7 +112,7 @@ static int transfer_encode(const struct stored_resource *r, const struct transfe
 			continue;
 		req.kinds[req.kind_count++] = (struct store_kind_data){
 			.kind = r->kinds[i]->id,
-			.generation_counter = replica_number == 0 ? 0 : r->kinds[i]->generation,
+			.generation_counter = r->kinds[i]->generation,
 			.values = slice_of(values.data + before, values.len - before),
 		};
 	}

@@ -80,6 +80,8 @@ static int admission_check(struct chord *c, struct now now, const struct incomin
 		return ERR_IN_PROGRESS;
 	/* One that we took for a member says that it is none: it begins anew. */
 	(void)chord_tables_set_ready(c, now, id, false);
+	if (c->has_bound && node_id_equal(&c->bound, id))
+		c->has_bound = false;
 	if (!peer_topology(c->peer)->ops->is_responsible(c, id))
 		return ERR_NOT_FOUND;
 	return 0;

@@ -343,6 +343,9 @@ void partition_check(struct chord *c, struct now now, link_id link, const struct
 
 void leave_start(struct chord *c);
 void leave_begin(struct chord *c, struct now now);
+/* Tells the other end of `link` that we are no member (yet): it may take us for the process that we were before
+ * we started again, and so send our own Attach back to us. */
+void leave_disclaim(struct chord *c, struct now now, link_id link);
 void leave_stop(struct chord *c);
 
 /* ---- client.c ---- */

@@ -158,6 +158,8 @@ static void join_find(struct chord *c, struct now now)
 	if (c->successor_count > 0)
 		via = link_find_node(c->peer, &c->successors[0]);
 	join_enter(c, now, JOIN_FIND, (uint64_t)JOIN_FIND_MS << c->join.failures / 2);
+	if (c->join.failures > 0)
+		leave_disclaim(c, now, via);
 	if (chord_attach_admitting(c, now, via, c->join.attempts) == 0)
 		return;
 	/* That link is gone, or too much is under way. */

@@ -96,6 +96,15 @@ static void leave_handed_over(void *ctx, struct now now, int err)
 	leave_tell(c, now);
 }
 
+/* Where our share begins: what we own and what we hold as a replica, for the owner may be dead without
+ * anybody's knowing yet, and we the last who has it. */
+static const struct node_id *leave_after(const struct chord *c)
+{
+	if (c->predecessor_count > TOPOLOGY_REPLICAS)
+		return &c->predecessors[TOPOLOGY_REPLICAS];
+	return &c->self;
+}
+
 void leave_begin(struct chord *c, struct now now)
 {
 	const struct storage_port *s = peer_storage(c->peer);
@@ -122,8 +131,33 @@ void leave_begin(struct chord *c, struct now now)
 	if (s == NULL || s->ops == NULL)
 		leave_tell(c, now);
 	else
-		s->ops->hand_over(s->ctx, now, &c->successors[0], &c->predecessors[0], &c->self,
+		s->ops->hand_over(s->ctx, now, &c->successors[0], leave_after(c), &c->self,
 				  leave_handed_over, c);
+}
+
+void leave_disclaim(struct chord *c, struct now now, link_id link)
+{
+	struct destination peer = destination_of_node(&NODE_ID_WILDCARD);
+	const struct chord_leave data = { .type = CHORD_FROM_SUCC };
+	struct leave_req leave = { .leaving_peer_id = c->self };
+	uint8_t data_buffer[8];
+	uint8_t buffer[NODE_ID_LENGTH + 16];
+	struct writer dw = writer_of(data_buffer, sizeof(data_buffer));
+	struct writer w = writer_of(buffer, sizeof(buffer));
+	struct request request = { .method = METHOD_LEAVE,
+				   .destinations = &peer,
+				   .destination_count = 1,
+				   .link = link };
+
+	if (link == 0)
+		return;
+	chord_leave_put(&dw, &data);
+	leave.overlay_specific_data = writer_slice(&dw);
+	leave_req_put(&w, &leave);
+	invariant(dw.err == 0 && w.err == 0);
+	request.body = writer_slice(&w);
+	if (transport_request(c->peer, now, &request, NULL) != 0)
+		log_debug(peer_log(c->peer), "leave.not_disclaimed", "link=%llu", (unsigned long long)link);
 }
 
 /* A node with a link to us leaves: as if it had failed, but a neighbour's lists say who closes the gap. */
@@ -160,8 +194,12 @@ static void leave_on_request(void *ctx, struct now now, const struct incoming *r
 		return;
 	if (node->is_ready)
 		tuning_failed(c, now);
-	node->has_left = true;
-	quarantine_add(c, now, &leaving);
+	/* Without neighbours to name it goes from among our fingers, or says that it has not joined yet: then
+	 * its Update may come at any time. */
+	if (data.count > 0) {
+		node->has_left = true;
+		quarantine_add(c, now, &leaving);
+	}
 	(void)chord_tables_set_ready(c, now, &leaving, false);
 	update_learn_list(c, now, data.nodes, data.count);
 	if (c->is_client)
