@@ -7,7 +7,7 @@
  *    when lookups have met trouble of late, or when a value was seen before;
  * 3. a search: RouteQueries, source-routed by Destination Lists through the nodes that answered before, on several
  *    branches side by side, nearest to the Resource-ID first and back again where a branch ends; the owner and its
- *    replicas found so are asked by their Node-IDs, for whoever holds a Resource answers then (storage/fetch_methods.c).
+ *    replicas found so are asked by their Node-IDs, for whoever holds a Resource answers then.
  *
  * Nothing of this is trusted: the values' signatures are what counts, and the search only decides whom to ask. */
 #ifndef OVERLAY_LOOKUP_H

@@ -263,7 +263,9 @@ static size_t search_next_behind(struct lookup_search *s, const struct node_id *
 
 		if (!is_first && node_id_compare(&n->after, after) <= 0)
 			continue;
-		if (node_id_compare(&n->after, &s->reach) > 0 || (search_is_silent(s, n) && !n->has_said && !with_silent))
+		if (node_id_compare(&n->after, &s->reach) > 0)
+			continue;
+		if (!n->has_said && !with_silent && search_is_silent(s, n))
 			continue;
 		if (best == SIZE_MAX || node_id_compare(&n->after, &s->nodes[best].after) < 0)
 			best = i;
@@ -368,8 +370,8 @@ size_t lookup_search_query(struct lookup_search *s)
 	return SIZE_MAX;
 }
 
-/* A node knows its own neighbourhood in full, and fingers beyond. So when it names somebody at the target or behind it,
- * the next question is who follows; when it names somebody before the target, what else it would have taken. */
+/* A node knows its own neighbourhood in full, and fingers beyond. So when it names somebody at the target or behind
+ * it, the next question is who follows; when it names somebody before the target, what else it would have taken. */
 void lookup_search_answered(struct lookup_search *s, struct peer *p, size_t node, const struct node_id *next)
 {
 	struct lookup_node *n = &s->nodes[node];

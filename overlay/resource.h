@@ -57,14 +57,14 @@ typedef void resource_fetch_fn(void *ctx, struct now now, const struct resource_
 
 /* All values of one Kind (array: all indices, dictionary: all keys). Errors as resource_store.
  *
- * One request when it is answered well. When it is not answered, or with an Error, with nothing or with less than was
- * seen before, further holders are asked by other ways (overlay/lookup.h) for up to 12 s: a value that verifies is
- * believed whoever answers, and of several the one stored last. "Nothing there" is believed when the next holder says so
- * as well, or all three when there is reason to doubt.
+ * One request when it is answered well. When it is not answered, or with an Error, with nothing or with less than
+ * was seen before, further holders are asked by other ways (overlay/lookup.h) for up to 12 s: a value that verifies
+ * is believed whoever answers, and of several the one stored last. "Nothing there" is believed when the next holder
+ * says so as well, or all three when there is reason to doubt.
  *
- * A value older than one fetched before is discarded when no holder has the later one: the holders of the later one may
- * have died, but it may also be a rollback (13.5.3), and what was revoked or moved must not come back by default. Who
- * would rather have an old value than none, such as a caller that can only fail to ring, says so. */
+ * A value older than one fetched before is discarded when no holder has the later one: the holders of the later one
+ * may have died, but it may also be a rollback (13.5.3), and what was revoked or moved must not come back by default.
+ * Who would rather have an old value than none, such as a caller that can only fail to ring, says so. */
 int MUST_CHECK resource_fetch(struct peer *p, struct now now, const struct resource_id *resource,
 			      uint32_t kind, resource_fetch_fn *done, void *ctx);
 

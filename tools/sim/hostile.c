@@ -367,7 +367,8 @@ static void experiment_report(struct experiment *x, uint64_t messages)
 	qsort(x->requests, x->done, sizeof(x->requests[0]), hostile_compare_u32);
 	qsort(x->us, x->done, sizeof(x->us[0]), hostile_compare_u64);
 	printf("peers=%zu share=%zu behaviour=%s plain=%d seed=%llu lookups=%llu found=%.2f%% interval=%.2f-%.2f "
-	       "bound=%.2f%% stale=%.2f%% nothing=%.2f%% failed=%.2f%% one_request=%.2f%% requests_median=%u p90=%u p99=%u mean=%.2f "
+	       "bound=%.2f%% stale=%.2f%% nothing=%.2f%% failed=%.2f%% one_request=%.2f%% requests_median=%u p90=%u "
+	       "p99=%u mean=%.2f "
 	       "ms_median=%.0f p90=%.0f p99=%.0f messages_per_lookup=%.1f stores_protected=%zu\n",
 	       x->peers, x->share, attacker_name(x->behaviour), x->is_plain, (unsigned long long)x->seed,
 	       (unsigned long long)x->done, 100 * p, 100 * (middle - half), 100 * (middle + half),
