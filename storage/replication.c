@@ -437,6 +437,12 @@ static void replication_check_links(void *ctx, struct now now)
 		  replication_check_links, s);
 }
 
+void replication_taken(struct storage *s, struct now now, const struct node_id *point)
+{
+	if (replication_role(s, point) == RESPONSIBLE_NOT)
+		replication_sweep_soon(s, now, SWEEP_RETRY_MS);
+}
+
 void replication_topology_changed(struct storage *s, struct now now, bool replicas_settled)
 {
 	s->replicas_settled = replicas_settled;

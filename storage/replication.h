@@ -24,6 +24,9 @@ void replication_transferred(struct storage *s, struct now now, const struct tra
 
 /* `from` stored here what it holds of `r`: perhaps to forget it afterwards. */
 void replication_source(struct stored_resource *r, const struct node_id *from);
+/* A Store for `point` was taken. When we are not to hold it, as who sent it did not know yet, it is looked at again
+ * even if nothing around us changes any more. */
+void replication_taken(struct storage *s, struct now now, const struct node_id *point);
 
 void replication_topology_changed(struct storage *s, struct now now, bool replicas_settled);
 

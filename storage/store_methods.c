@@ -376,6 +376,7 @@ static void store_apply(struct store_work *w, struct now now)
 	r = store_resource(&s->store, &w->point);
 	if (r != NULL)
 		replication_source(r, &w->request->signer.node_id);
+	replication_taken(s, now, &w->point);
 	wait->storage = s;
 	wait->point = w->point;
 	wait->handle = w->request->handle;
