@@ -15,7 +15,8 @@
 #define EVIDENCE_FORGETTING 995u        /* per thousand */
 #define EVIDENCE_MARGIN 200000u         /* ppm: so much more is clearly more */
 #define EVIDENCE_CAUGHT 8               /* events that a proof is worth */
-#define EVIDENCE_TROUBLE 50000u         /* ppm of lookups */
+#define EVIDENCE_TROUBLE 10000u         /* ppm of lookups */
+#define EVIDENCE_CALM 50                /* lookups */
 #define EVIDENCE_PATIENCE_MIN_MS 300
 #define EVIDENCE_PATIENCE_MAX_MS 2000
 #define EVIDENCE_PATIENCE_FIRST_MS 1000
@@ -278,13 +279,13 @@ void evidence_lookup(struct peer *p, struct now now, bool good)
 	evidence_count(&p->evidence->lookups, now.mono, good);
 }
 
-bool evidence_is_troubled(const struct peer *p)
+bool evidence_is_calm(const struct peer *p)
 {
 	const struct evidence_score *s = &p->evidence->lookups;
 	uint64_t good = evidence_faded(s->good, s->latest, p->evidence->now_hint);
 	uint64_t bad = evidence_faded(s->bad, s->latest, p->evidence->now_hint);
 
-	return bad * EVIDENCE_PPM > (good + bad) * EVIDENCE_TROUBLE;
+	return good >= EVIDENCE_CALM * EVIDENCE_UNIT && bad * EVIDENCE_PPM <= (good + bad) * EVIDENCE_TROUBLE;
 }
 
 void evidence_round_trip(struct peer *p, struct duration measured)

@@ -45,8 +45,9 @@ size_t evidence_choose(const struct peer *p, const struct node_id *hops, size_t 
 
 /* A lookup of ours had to ask further because somebody withheld or forged something; or it went well. */
 void evidence_lookup(struct peer *p, struct now now, bool good);
-/* Lookups meet malice or failures often enough to check what is plain otherwise. */
-bool evidence_is_troubled(const struct peer *p);
+/* Fifty lookups or more went well, and hardly any did not: what is told may be checked less thoroughly. Who has seen
+ * little knows little. */
+bool evidence_is_calm(const struct peer *p);
 
 /* How long an answer from across the overlay takes, and how long to wait for one before another way is tried
  * as well. */

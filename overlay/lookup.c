@@ -296,7 +296,7 @@ static bool lookup_is_over(struct lookup *l)
 	size_t holders = LOOKUP_HOLDERS;
 
 	/* Checked by one other, unless there is reason for more. */
-	if (!l->is_searching && !l->has_trouble && !evidence_is_troubled(l->peer))
+	if (!l->is_searching && !l->has_trouble && evidence_is_calm(l->peer))
 		holders = 2;
 	if (l->is_searching && lookup_search_branches(&l->search) < LOOKUP_BRANCHES)
 		return false;

@@ -3,8 +3,8 @@
  * is answered well. If not, it asks further, step by step:
  *
  * 1. the same request by another first hop, after four usual round trips without an answer;
- * 2. "nothing there" is checked with the next holder, whom a Ping to the identifier after the owner finds; with both
- *    when lookups have met trouble of late, or when a value was seen before;
+ * 2. "nothing there" is checked with the next holders, whom Pings to the identifier after the last one find: with
+ *    both, or with one when fifty lookups went well of late; by a search when a value was seen before;
  * 3. a search: RouteQueries, source-routed by Destination Lists through the nodes that answered before, on several
  *    branches side by side, nearest to the Resource-ID first and back again where a branch ends; the owner and its
  *    replicas found so are asked by their Node-IDs, for whoever holds a Resource answers then.

@@ -59,8 +59,8 @@ typedef void resource_fetch_fn(void *ctx, struct now now, const struct resource_
  *
  * One request when it is answered well. When it is not answered, or with an Error, with nothing or with less than
  * was seen before, further holders are asked by other ways (overlay/lookup.h) for up to 12 s: a value that verifies
- * is believed whoever answers, and of several the one stored last. "Nothing there" is believed when the next holder
- * says so as well, or all three when there is reason to doubt.
+ * is believed whoever answers, and of several the one stored last. "Nothing there" is believed when all three
+ * holders say so, or two when lookups have gone well for long.
  *
  * A value older than one fetched before is discarded when no holder has the later one: the holders of the later one
  * may have died, but it may also be a rollback (13.5.3), and what was revoked or moved must not come back by default.
