@@ -15,6 +15,7 @@
 #define EVIDENCE_FORGETTING 995u        /* per thousand */
 #define EVIDENCE_MARGIN 200000u         /* ppm: so much more is clearly more */
 #define EVIDENCE_CAUGHT 8               /* events that a proof is worth */
+#define EVIDENCE_DOUBT 450000u          /* ppm: trusted less, somebody else is looked for */
 #define EVIDENCE_TROUBLE 10000u         /* ppm of lookups */
 #define EVIDENCE_CALM 50                /* lookups */
 #define EVIDENCE_PATIENCE_MIN_MS 300
@@ -186,7 +187,11 @@ size_t evidence_choose(const struct peer *p, const struct node_id *hops, size_t 
 
 	if (count < 2 || p->evidence->score_count == 0)
 		return 0;
-	highest = evidence_trust(p, &hops[0]) + EVIDENCE_MARGIN;
+	/* Nothing is known against it: others may be known better, but they are farther. */
+	highest = evidence_trust(p, &hops[0]);
+	if (highest >= EVIDENCE_DOUBT)
+		return 0;
+	highest += EVIDENCE_MARGIN;
 	for (size_t i = 1; i < count; i++) {
 		uint32_t trust = evidence_trust(p, &hops[i]);
 

@@ -40,7 +40,7 @@ void evidence_caught(struct peer *p, struct now now, const struct node_id *hop);
  * from r good and s bad events, of which 0.995 stay with each new one and half after ten minutes. */
 uint32_t evidence_trust(const struct peer *p, const struct node_id *node);
 
-/* Which of the next hops to take: the first, unless another is trusted clearly more. */
+/* Which of the next hops to take: the first, unless it is in doubt and another is trusted clearly more. */
 size_t evidence_choose(const struct peer *p, const struct node_id *hops, size_t count);
 
 /* A lookup of ours had to ask further because somebody withheld or forged something; or it went well. */
