@@ -210,7 +210,11 @@ static int storage_load_record(void *ctx, const struct backend_record *record)
 			.generation = record->generation,
 		};
 		uint64_t left_ms = record->expires.ms - load->now.wall.ms;
+		uint64_t whole_ms = 1000ull * v.data.lifetime;
 
+		/* The clock was set back meanwhile. A removal outlives its own lifetime (store_put). */
+		if (v.data.value.data.exists && left_ms > whole_ms)
+			left_ms = whole_ms;
 		store_restore(&s->store, &point, v.kind, &put,
 			      instant_add(load->now.mono, duration_ms(left_ms)));
 		storage_load_keep(load, record);

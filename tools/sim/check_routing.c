@@ -90,9 +90,10 @@ static void routing_message(struct check *c, size_t node, size_t from, struct sl
 	c->looked += 2;
 	t = routing_transaction(c, h.transaction_id);
 	t->is_source_routed |= lists.destinations > 1;
+	t->is_whole |= lists.hops == 0;
 	if (lists.is_for_resource && lists.hops + 1 > t->hops)
 		t->hops = (uint16_t)(lists.hops + 1);
-	if (t->is_source_routed)
+	if (t->is_source_routed || !t->is_whole)
 		return;
 	/* While tables change, requests may turn back; peers then cut the loop out of the Via List. */
 	if (check_now_ms(c) - c->changed_ms <= c->settle_ms) {

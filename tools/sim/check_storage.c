@@ -266,7 +266,8 @@ static size_t storage_read(struct check *c, size_t node)
 			check_violate(c, CHECK_VALUES, node, "node %zu holds %zu values of Kind %u under one "
 			"Resource-ID; "
 				      "at most %u are allowed", node, in_kind, row.kind, kind->max_count);
-		if (row.remaining_s > row.data.lifetime)
+		/* A removal is kept as long as what it removed could have lived. */
+		if (row.data.value.data.exists && row.remaining_s > row.data.lifetime)
 			check_violate(c, CHECK_VALUES, node, "a value at node %zu has %u s to live, more than "
 			"the %u s it came "
 				      "with", node, row.remaining_s, row.data.lifetime);
@@ -305,6 +306,15 @@ static void storage_check_kept(struct check *c, size_t node, const struct check_
 			      (unsigned long long)(new->expires_ms - old->expires_ms));
 }
 
+/* A holder whose clock was changed while it was down counts a lifetime wrongly, and hands it on. */
+static bool storage_any_own_clock(const struct check *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (world_has_own_clock(c->world, i))
+			return true;
+	return false;
+}
+
 static void storage_check_new(struct check *c, size_t node, const struct check_value *v)
 {
 	const struct record *r = v->record == CHECK_NONE ? NULL : world_record(c->world, v->record);
@@ -313,7 +323,7 @@ static void storage_check_new(struct check *c, size_t node, const struct check_v
 	if (r == NULL || v->serial != r->serial || r->state == RECORD_NONE || world_has_own_clock(c->world, node))
 		return;
 	c->looked++;
-	if (wall_ms + (v->expires_ms - now_ms) > r->expires_ms + STORAGE_OLD_MS)
+	if (wall_ms + (v->expires_ms - now_ms) > r->expires_ms + STORAGE_OLD_MS && !storage_any_own_clock(c))
 		check_violate(c, CHECK_NO_ROLLBACK, node,
 			      "node %zu holds content %llu of the record of node %zu for %llu s beyond the end "
 			      "of its life",

@@ -273,6 +273,7 @@ START_TEST(message_that_comes_twice_is_seen)
 	checked_run(&k, 10);
 	passed[0] = *checked_id(&k, checked_after(&k, 0, 2));
 	passed[1] = *checked_id(&k, checked_after(&k, 0, 1));
+	inject(&k, 0, checked_after(&k, 0, 1), passed, 0);
 	inject(&k, 0, checked_after(&k, 0, 1), passed, 1);
 	checked_expect_none(&k);
 	inject(&k, 0, checked_after(&k, 0, 1), passed, 2);
@@ -290,6 +291,7 @@ START_TEST(message_that_takes_too_many_hops_is_seen)
 	checked_run(&k, 10);
 	for (size_t i = 0; i < 40; i++)
 		passed[i] = *checked_id(&k, checked_after(&k, 0, 2));
+	inject(&k, 0, checked_after(&k, 0, 1), passed, 0);
 	inject(&k, 0, checked_after(&k, 0, 1), passed, 40);
 	checked_expect(&k, CHECK_ROUTES, "takes hop 41");
 	checked_free(&k);
