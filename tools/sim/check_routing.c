@@ -16,7 +16,7 @@
 /* What the lists of a header say, as far as the checks need it. */
 struct routing_lists {
 	unsigned hops;          /* entries of the Via List: nodes it passed before the last hop */
-	bool has_passed;        /* the node is one of them */
+	bool has_passed;        /* the node is one of them, and not the first */
 	unsigned destinations;
 	bool is_for_resource;
 };
@@ -35,7 +35,10 @@ static bool routing_read(const struct check *c, size_t node, const struct forwar
 		if (via.err != 0)
 			return false;
 		out->hops++;
-		out->has_passed |= d.type == DESTINATION_NODE && node_id_equal(&d.id.node, self);
+		/* A request may pass the node that it comes from once: its first hop may have been forced, on
+		 * a bootstrap link. In a loop the node after it is met twice as well. */
+		out->has_passed |= out->hops > 1 && d.type == DESTINATION_NODE &&
+				   node_id_equal(&d.id.node, self);
 	}
 	while (reader_more(&to)) {
 		struct destination d;

@@ -191,6 +191,13 @@ static void storage_judge_dirty(struct check *c)
 	}
 }
 
+/* With looks once a second only, others may hold what was not seen there yet: the second judges. */
+static void storage_judge_if_seen(struct check *c)
+{
+	if (c->options.every_event)
+		storage_judge_dirty(c);
+}
+
 /* ---- What one node holds ---- */
 
 /* With the security port of the node itself, and the certificate that the signer really has. */
@@ -420,7 +427,7 @@ void check_storage_node(struct check *c, size_t node)
 	if (s == NULL || c->nodes[node].is_hostile || storage_changes(s) == c->nodes[node].changes)
 		return;
 	storage_look(c, node, false);
-	storage_judge_dirty(c);
+	storage_judge_if_seen(c);
 }
 
 void check_storage_all(struct check *c)
@@ -442,7 +449,7 @@ void check_storage_starting(struct check *c, size_t node)
 	if (c->nodes[node].is_hostile)
 		return;
 	storage_look(c, node, true);
-	storage_judge_dirty(c);
+	storage_judge_if_seen(c);
 }
 
 void check_storage_stopping(struct check *c, size_t node, enum world_stop how)
