@@ -201,13 +201,21 @@ void replication_committed(struct storage *s, struct now now)
 	}
 }
 
-void replication_source(struct stored_resource *r, const struct node_id *from)
+void replication_source(struct stored_resource *r, const struct node_id *from, uint8_t replica_number)
 {
-	struct holder *h = store_holder(r, from, false);
+	bool forgets = replica_number == REPLICA_PARTING;
 
-	/* It may be about to forget: should it become a replica again, it is given everything again. */
-	if (h != NULL)
-		h->confirmed = 0;
+	for (size_t i = 0; i < r->holder_count; i++) {
+		struct holder *h = &r->holders[i];
+		bool is_from = node_id_equal(&h->node, from);
+
+		/* Should it become a replica again, it is given everything again. */
+		if (is_from && forgets)
+			h->confirmed = 0;
+		/* One of us is about to forget, and the other gave it everything just now: neither word holds. */
+		if (h->in_flight && (forgets || r->is_parting) && (is_from || node_id_is_zero(&h->node)))
+			h->crossed = true;
+	}
 }
 
 /* ---- The sweep ---- */
@@ -319,7 +327,7 @@ static bool replication_tell_owner(struct storage *s, struct now now, struct sto
 	}
 	s->sweep_left = true;
 	if (!h->in_flight && instant_due(h->retry, now.mono))
-		replication_start(s, now, r, &owner, 1);
+		replication_start(s, now, r, &owner, must ? REPLICA_PARTING : 1);
 	return false;
 }
 

@@ -22,8 +22,12 @@ void replication_forget(struct storage *s, struct now now, struct stored_resourc
 /* Another node holds what `t` says (err == 0), or could not be reached, or refused. `t` is a copy. */
 void replication_transferred(struct storage *s, struct now now, const struct transfer *t, int err);
 
-/* `from` stored here what it holds of `r`: perhaps to forget it afterwards. */
-void replication_source(struct stored_resource *r, const struct node_id *from);
+/* Replica number of a Store whose sender is about to forget what it stores. CHORD-RELOAD leaves all but 0 to us
+ * (RFC 6940 10.4). */
+#define REPLICA_PARTING 255
+
+/* `from` stored here what it holds of `r`, with this replica number. */
+void replication_source(struct stored_resource *r, const struct node_id *from, uint8_t replica_number);
 /* A Store for `point` was taken. When we are not to hold it, as who sent it did not know yet, it is looked at again
  * even if nothing around us changes any more. */
 void replication_taken(struct storage *s, struct now now, const struct node_id *point);

@@ -66,6 +66,7 @@ struct holder {
 	uint64_t link;        /* ours to it when it confirmed; 0: none */
 	uint32_t replicas;    /* as an owner it confirmed this many replicas of its own */
 	bool in_flight;       /* a Store to it is not answered */
+	bool crossed;         /* a Store of its own came meanwhile: perhaps it forgets what it was just given */
 	uint8_t failures;     /* in a row */
 	struct instant retry; /* not before */
 };

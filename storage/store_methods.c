@@ -375,7 +375,7 @@ static void store_apply(struct store_work *w, struct now now)
 	}
 	r = store_resource(&s->store, &w->point);
 	if (r != NULL)
-		replication_source(r, &w->request->signer.node_id);
+		replication_source(r, &w->request->signer.node_id, w->req.replica_number);
 	replication_taken(s, now, &w->point);
 	wait->storage = s;
 	wait->point = w->point;

@@ -227,6 +227,7 @@ int transfer_start(struct storage *s, struct now now, struct stored_resource *r,
 	}
 	arena_free(&arena);
 	h->in_flight = err == 0;
+	h->crossed = false;
 	if (err != 0)
 		transfer_put_off(h, now, err);
 	return err;
@@ -285,7 +286,8 @@ static void transfer_finish(struct transfer *t, struct now now, int err)
 		h->in_flight = false;
 		if (err == 0) {
 			h->failures = 0;
-			h->retry = (struct instant){ 0 };
+			if (!h->crossed)
+				h->retry = (struct instant){ 0 };
 		} else {
 			transfer_put_off(h, now, err);
 		}
@@ -340,13 +342,19 @@ void transfer_doubt(const struct storage *s, struct holder *h)
 		h->confirmed = 0;
 }
 
-static void transfer_confirm(struct holder *h, const struct transfer *t, const struct response *response)
+static void transfer_confirm(struct holder *h, struct now now, const struct transfer *t,
+			     const struct response *response)
 {
 	/* The zero Node-ID has no link; its answer gives the owner's name another holder's place. */
 	bool is_alias = !node_id_equal(&h->node, &t->node);
 
 	h->link = link_find_node(t->storage->peer, &h->node);
 	h->replicas = transfer_replicas(t->storage, response);
+	if (h->crossed) {
+		h->confirmed = 0;
+		h->retry = instant_add(now.mono, duration_s(TRANSFER_RETRY_FIRST_S));
+		return;
+	}
 	if (!is_alias && h->link != 0 && h->link != t->via) {
 		h->confirmed = 0;
 		return;
@@ -362,12 +370,12 @@ static void transfer_stored(void *ctx, struct now now, const struct response *re
 	struct holder *h = r == NULL ? NULL : store_holder(r, &t->node, false);
 
 	if (response->err == 0 && h != NULL)
-		transfer_confirm(h, t, response);
+		transfer_confirm(h, now, t, response);
 	/* The owner of a Resource-ID has a name now. */
-	if (response->err == 0 && h != NULL && node_id_is_zero(&t->node)) {
+	if (response->err == 0 && h != NULL && !h->crossed && node_id_is_zero(&t->node)) {
 		h = store_holder(r, &response->signer.node_id, true);
 		if (h != NULL)
-			transfer_confirm(h, t, response);
+			transfer_confirm(h, now, t, response);
 	}
 	/* 7.4.1.1: who refuses because it has newer data is asked for it. */
 	if (r != NULL && (response->err == ERR_DATA_TOO_OLD ||
