@@ -66,7 +66,14 @@ const char *check_state(const struct check *c, size_t node)
 
 /* ---- Making ---- */
 
-static void check_on_starting(void *ctx, size_t node) { check_storage_starting(ctx, node); }
+static void check_on_starting(void *ctx, size_t node)
+{
+	struct check *c = ctx;
+
+	c->changed_ms = check_now_ms(c);
+	check_storage_starting(c, node);
+}
+
 static void check_on_wiped(void *ctx, size_t node) { check_storage_wiped(ctx, node); }
 static void check_on_stored(void *ctx, struct record *r) { check_storage_stored(ctx, r); }
 
