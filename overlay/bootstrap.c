@@ -10,7 +10,7 @@
 
 #define BOOTSTRAP_AT_ONCE 3 /* links being opened */
 #define BOOTSTRAP_CACHED_MAX 32
-#define BOOTSTRAP_LOST_MAX 16 /* peers whose links went, the latest */
+#define BOOTSTRAP_LOST_MAX 16 /* peers whose links went, the latest, of each kind */
 #define BOOTSTRAP_BACKOFF_MIN_MS 1000
 #define BOOTSTRAP_BACKOFF_MAX_MS 30000
 
@@ -23,6 +23,16 @@ enum bootstrap_aim {
 struct bootstrap_entry {
 	struct address address;
 	enum overlay_link_type type;
+};
+
+/* Where peers were whose links went: the failed ones, and those that closed in order, which may be back some day.
+ * Apart, as there may be many of the latter while a cut lasts. */
+enum { BOOTSTRAP_FAILED, BOOTSTRAP_CLOSED, BOOTSTRAP_LOST_KINDS };
+
+struct bootstrap_lost {
+	struct bootstrap_entry *entries; /* owned; BOOTSTRAP_LOST_MAX at most, the latest */
+	size_t count;
+	size_t next;
 };
 
 /* Who answered at an address: a link to that node need not lead to that address. */
@@ -39,9 +49,7 @@ struct bootstrap {
 	size_t known_next;
 	struct bootstrap_entry *cached; /* BOOTSTRAP_CACHED_MAX at most */
 	size_t cached_count;
-	struct bootstrap_entry *lost; /* BOOTSTRAP_LOST_MAX at most, the latest */
-	size_t lost_count;
-	size_t lost_next;
+	struct bootstrap_lost lost[BOOTSTRAP_LOST_KINDS];
 	struct bootstrap_entry *entries; /* of this round, in the order tried */
 	size_t entry_room;
 	size_t entry_count;
@@ -65,7 +73,8 @@ void bootstrap_free(struct peer *p)
 	timer_disarm(&p->timers, &p->bootstrap->timer);
 	free(p->bootstrap->known);
 	free(p->bootstrap->cached);
-	free(p->bootstrap->lost);
+	for (size_t i = 0; i < BOOTSTRAP_LOST_KINDS; i++)
+		free(p->bootstrap->lost[i].entries);
 	free(p->bootstrap->entries);
 	free(p->bootstrap);
 }
@@ -134,6 +143,13 @@ static bool bootstrap_is_linked(const struct peer *p, const struct address *addr
 	return false;
 }
 
+static void bootstrap_add_lost(struct peer *p, const struct bootstrap_lost *lost)
+{
+	for (size_t i = 0; i < lost->count; i++)
+		if (!bootstrap_is_linked(p, &lost->entries[i].address))
+			bootstrap_add(p, &lost->entries[i].address, lost->entries[i].type);
+}
+
 /* TLS to the bootstrap nodes and the cached peers first, then DTLS to the bootstrap nodes; last the peers
  * lost: where no bootstrap node is reached, those who lost each other have only their own memory. */
 static void bootstrap_fill(struct peer *p)
@@ -142,7 +158,9 @@ static void bootstrap_fill(struct peer *p)
 	const struct configuration *c = p->configuration;
 	size_t from;
 
-	b->entry_room = 2 * c->bootstrap_node_count + b->cached_count + b->lost_count;
+	b->entry_room = 2 * c->bootstrap_node_count + b->cached_count;
+	for (size_t i = 0; i < BOOTSTRAP_LOST_KINDS; i++)
+		b->entry_room += b->lost[i].count;
 	b->entries = memory_resize(b->entries, (b->entry_room + 1) * sizeof(*b->entries));
 	b->entry_count = b->entry_next = 0;
 	if (bootstrap_speaks(p, OVERLAY_LINK_TLS_TCP_FH_NO_ICE))
@@ -156,11 +174,11 @@ static void bootstrap_fill(struct peer *p)
 		for (size_t i = 0; i < c->bootstrap_node_count; i++)
 			bootstrap_add(p, &c->bootstrap_nodes[i], OVERLAY_LINK_DTLS_UDP_SR_NO_ICE);
 	bootstrap_shuffle(p, from);
-	from = b->entry_count;
-	for (size_t i = 0; i < b->lost_count; i++)
-		if (!bootstrap_is_linked(p, &b->lost[i].address))
-			bootstrap_add(p, &b->lost[i].address, b->lost[i].type);
-	bootstrap_shuffle(p, from);
+	for (size_t i = 0; i < BOOTSTRAP_LOST_KINDS; i++) {
+		from = b->entry_count;
+		bootstrap_add_lost(p, &b->lost[i]);
+		bootstrap_shuffle(p, from);
+	}
 }
 
 static size_t bootstrap_opening_count(const struct bootstrap *b)
@@ -345,19 +363,26 @@ void peer_rejoin(struct peer *p, struct now now)
 	bootstrap_later(p, now);
 }
 
-void bootstrap_peer_lost(struct peer *p, const struct link *l)
+static bool bootstrap_has_lost(const struct bootstrap_lost *lost, const struct link *l)
 {
-	struct bootstrap *b = p->bootstrap;
+	for (size_t i = 0; i < lost->count; i++)
+		if (address_equal(&lost->entries[i].address, &l->listens_at) && lost->entries[i].type == l->type)
+			return true;
+	return false;
+}
+
+void bootstrap_peer_lost(struct peer *p, const struct link *l, bool is_orderly)
+{
+	struct bootstrap_lost *lost = &p->bootstrap->lost[is_orderly ? BOOTSTRAP_CLOSED : BOOTSTRAP_FAILED];
 
 	if (l->listens_at.type == ADDRESS_NONE)
 		return;
-	for (size_t i = 0; i < b->lost_count; i++)
-		if (address_equal(&b->lost[i].address, &l->listens_at) && b->lost[i].type == l->type)
+	for (size_t i = 0; i < BOOTSTRAP_LOST_KINDS; i++)
+		if (bootstrap_has_lost(&p->bootstrap->lost[i], l))
 			return;
-	if (b->lost_count < BOOTSTRAP_LOST_MAX)
-		b->lost = memory_resize(b->lost, ++b->lost_count * sizeof(*b->lost));
-	b->lost[b->lost_next++ % BOOTSTRAP_LOST_MAX] =
-		(struct bootstrap_entry){ l->listens_at, l->type };
+	if (lost->count < BOOTSTRAP_LOST_MAX)
+		lost->entries = memory_resize(lost->entries, ++lost->count * sizeof(*lost->entries));
+	lost->entries[lost->next++ % BOOTSTRAP_LOST_MAX] = (struct bootstrap_entry){ l->listens_at, l->type };
 }
 
 void bootstrap_link_lost(struct peer *p, struct now now)

@@ -19,8 +19,9 @@ void bootstrap_set_cached(struct peer *p, const struct address *cached, size_t c
 void bootstrap_start(struct peer *p, struct now now);
 void bootstrap_stop(struct peer *p, struct now now);
 
-/* The link to a peer went: its address is worth a try where no bootstrap node answers. */
-void bootstrap_peer_lost(struct peer *p, const struct link *l);
+/* The link to a peer went, or the peer closed it in order: its address is worth a try where no bootstrap node
+ * answers. */
+void bootstrap_peer_lost(struct peer *p, const struct link *l, bool is_orderly);
 
 /* A link went: begins again when it was the last one. */
 void bootstrap_link_lost(struct peer *p, struct now now);

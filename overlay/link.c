@@ -186,9 +186,10 @@ static void link_unroute(struct peer *p, struct now now, struct link *l, bool is
 		other->is_announced |= l->is_announced;
 		other->is_client &= l->is_client;
 		other->close_watch |= l->close_watch;
-	} else if (l->is_announced && is_orderly && ops->link_closed != NULL) {
+	} else if (!l->is_let_go && is_orderly && ops->link_closed != NULL) {
 		ops->link_closed(p->topology.ctx, now, &l->node_id);
-	} else if (l->is_announced) {
+	} else if (!l->is_let_go) {
+		/* Announced or not: a direct Update makes the plug-in know nodes too. */
 		ops->link_down(p->topology.ctx, now, &l->node_id);
 	}
 	l->is_announced = false;
@@ -214,8 +215,8 @@ static void link_remove(struct peer *p, struct now now, struct link *l, int reas
 	if (l->purpose != LINK_OVERLAY)
 		return;
 	p->counters.links_lost++;
-	if (was_attached && !l->is_client && reason != 0 && reason != ERR_BAD_NODE)
-		bootstrap_peer_lost(p, l);
+	if (was_attached && !l->is_client && (reason != 0 || by_other) && reason != ERR_BAD_NODE)
+		bootstrap_peer_lost(p, l, reason == 0);
 	link_unroute(p, now, l, by_other && reason == 0);
 	/* A link to look over the fence with comes and goes without meaning anything. */
 	if (was_attached || p->state != PEER_JOINED)
@@ -431,7 +432,9 @@ void link_attach(struct peer *p, struct now now, struct link *l, const struct no
 void link_is_peer(struct peer *p, struct now now, struct link *l)
 {
 	l->is_client = false;
-	if (l->state == LINK_UP)
+	/* Attached it may be and yet not announced: the one that took the place of a link let go. */
+	if (l->state == LINK_UP ||
+	    (l->state == LINK_ATTACHED && !l->is_announced && link_of_node(p, &l->node_id) == l))
 		link_attach(p, now, l, &l->node_id, false);
 }
 
@@ -452,6 +455,7 @@ void link_suspect(struct peer *p, struct now now, struct link *l)
 
 void link_recover(struct peer *p, struct now now, struct link *l)
 {
+	struct link *routed = link_of_node(p, &l->node_id);
 	char node[NODE_ID_TEXT_SIZE];
 
 	if (l->state != LINK_SUSPECT)
@@ -459,10 +463,12 @@ void link_recover(struct peer *p, struct now now, struct link *l)
 	log_info(p->log, "link.recovered", "link=%llu node=%s", (unsigned long long)l->id,
 		 node_id_text(&l->node_id, node));
 	l->state = l->state_before;
-	if (link_of_node(p, &l->node_id) != NULL) {
-		/* Another one has come meanwhile: this one is not needed. */
+	if (routed != NULL) {
+		/* Another one has come meanwhile: this one is not needed. The other end has it attached. */
 		l->close_at = instant_add(now.mono, duration_s(LINK_SUPERSEDED_OTHER_S));
 		link_wake(p, l->close_at);
+		if (l->state == LINK_ATTACHED && !routed->is_announced)
+			link_attach(p, now, routed, &l->node_id, true);
 		return;
 	}
 	link_index_route(&p->links->index, l);
@@ -506,6 +512,7 @@ void link_let_go(struct peer *p, struct now now, const struct node_id *node)
 	if (l == NULL)
 		return;
 	l->is_announced = false;
+	l->is_let_go = true;
 	link_close(p, now, l, 0);
 }
 

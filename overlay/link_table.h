@@ -38,6 +38,7 @@ struct link {
 	bool outgoing;
 	bool is_client;    /* no Join or Update came from it */
 	bool is_announced; /* the topology plug-in knows of it */
+	bool is_let_go;    /* by the topology plug-in, which need not be told of its end */
 	bool is_gone;      /* closed; memory kept until the effects are drained */
 	bool is_bootstrap; /* opened to bootstrap: closed when unused */
 	bool close_watch;  /* link_set_watch */

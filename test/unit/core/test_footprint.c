@@ -168,6 +168,49 @@ START_TEST(link_let_go_is_no_loss)
 }
 END_TEST
 
+/* Of two links to a node the first was quiet for a while, and the second let go before the plug-in knew of it: the
+ * first, attached long ago, is announced anew, and its end is told. */
+START_TEST(link_that_takes_over_is_announced)
+{
+	struct link *first, *second;
+
+	setup();
+	core_accept(c, &a);
+	first = link_of_id(c->peer, a.link);
+	link_attach(c->peer, c->now, first, &a.id, false);
+	link_suspect(c->peer, c->now, first);
+	ck_assert_uint_eq(c->downs, 1);
+	core_accept(c, &a);
+	second = link_of_node(c->peer, &a.id);
+	ck_assert_ptr_ne(second, first);
+	ck_assert_uint_eq(c->ups, 1);
+	/* The other end has had it attached all the time. */
+	link_recover(c->peer, c->now, first);
+	ck_assert_uint_eq(c->ups, 2);
+	ck_assert_int_eq(second->state, LINK_ATTACHED);
+	link_let_go(c->peer, c->now, &a.id);
+	ck_assert_ptr_eq(link_of_node(c->peer, &a.id), first);
+	link_is_peer(c->peer, c->now, first);
+	ck_assert_uint_eq(c->ups, 3);
+	peer_link_down(c->peer, c->now, first->id, ERR_LINK);
+	ck_assert_uint_eq(c->downs, 2);
+	core_drain(c);
+	teardown();
+}
+END_TEST
+
+/* The plug-in may know a node by what came over a link that was never attached. */
+START_TEST(end_of_unattached_link_is_told)
+{
+	setup();
+	core_accept(c, &a);
+	peer_link_down(c->peer, c->now, a.link, ERR_LINK);
+	ck_assert_uint_eq(c->downs, 1);
+	core_drain(c);
+	teardown();
+}
+END_TEST
+
 START_TEST(link_closed_by_the_other_end_is_no_failure)
 {
 	setup();
@@ -233,5 +276,6 @@ int main(void)
 	return RUN_TESTS("footprint", link_stays_small, peer_at_rest_costs_little,
 			 workspace_serves_peers_within_their_turns,
 			 configuration_is_borrowed_until_a_newer_one_comes, link_let_go_is_no_loss,
+			 link_that_takes_over_is_announced, end_of_unattached_link_is_told,
 			 link_closed_by_the_other_end_is_no_failure, link_index_finds_links_among_many);
 }
