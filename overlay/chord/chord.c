@@ -254,6 +254,8 @@ static void chord_join(void *ctx, struct now now, link_id bootstrap, const struc
 	struct chord *c = ctx;
 
 	c->now_hint = now.mono;
+	/* Its handshake has just succeeded. */
+	quarantine_remove(c, bootstrap_id);
 	if (c->is_client)
 		client_join(c, now, bootstrap);
 	else if (c->is_member)

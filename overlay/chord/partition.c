@@ -30,11 +30,12 @@ static void partition_arm(struct chord *c, struct now now)
 		  chord_jittered(c, now, partition_interval_ms(c)), partition_fire, c);
 }
 
-/* A link that was made to look over the fence only. */
+/* A link that was made to look over the fence only. An Attach under way may just have been told to use it. */
 static void partition_drop_link(struct chord *c, struct now now)
 {
 	if (link_find_node(c->peer, &c->partition_bootstrap) == c->partition_link &&
-	    chord_tables_find(c, &c->partition_bootstrap) == NULL)
+	    chord_tables_find(c, &c->partition_bootstrap) == NULL &&
+	    !attach_is_pending(c->peer, &c->partition_bootstrap))
 		link_let_go(c->peer, now, &c->partition_bootstrap);
 }
 
@@ -46,6 +47,9 @@ static void partition_answered(void *ctx, struct now now, const struct response 
 	char text[NODE_ID_TEXT_SIZE];
 
 	c->now_hint = now.mono;
+	/* It lives, whatever happened to its link. */
+	if (response->err == 0)
+		quarantine_remove(c, found);
 	/* Known to us: the same ring. */
 	if (response->err != 0 || !c->is_member || c->leaving.is_active ||
 	    node_id_equal(found, &c->self) || chord_tables_is_ready(c, found))

@@ -165,6 +165,72 @@ START_TEST(partition_heals_without_bootstrap_nodes)
 }
 END_TEST
 
+/* Peers that leave in order are no failures, but where they were is remembered: started again behind a cut, with the
+ * bootstrap nodes gone when it ends, they can only be found there. */
+START_TEST(peers_that_left_are_found_without_bootstrap_nodes)
+{
+	for (uint64_t seed = 251; seed <= 266; seed++) {
+		struct net *n = ring_form(8, seed, 200);
+
+		for (size_t i = 5; i < 8; i++) {
+			net_leave(n, i);
+			net_run(n, duration_s(6));
+		}
+		for (size_t i = 0; i < 8; i++)
+			net_set_group(n, i, i == 3 || i == 4);
+		for (size_t i = 5; i < 8; i++) {
+			net_start(n, i);
+			net_run(n, duration_s(10));
+		}
+		for (size_t i = 0; i < 3; i++)
+			net_kill(n, i, false);
+		for (size_t i = 0; i < 8; i++)
+			net_set_group(n, i, 0);
+		(void)ring_wait(n, 90);
+		net_free(n);
+	}
+}
+END_TEST
+
+/* A broken link is no dead peer: two that lost each other so are a ring again as soon as they reach each other. */
+START_TEST(pair_whose_link_broke_is_a_ring_again_soon)
+{
+	for (uint64_t seed = 301; seed <= 308; seed++) {
+		struct net *n = ring_form(2, seed, 200);
+
+		net_run(n, duration_s(20));
+		net_break_link(n, 0, 1);
+		net_run(n, duration_ms(20));
+		ck_assert(!net_ring_is_ideal(n, NULL));
+		ck_assert_uint_le(ring_wait(n, 30), 3000);
+		net_free(n);
+	}
+}
+END_TEST
+
+/* A small ring is a full mesh, and stays one when links break. */
+START_TEST(mesh_of_four_is_whole_again_when_links_broke)
+{
+	for (uint64_t seed = 321; seed <= 340; seed++) {
+		struct net_options o = { .seed = seed, .link_type = OVERLAY_LINK_DTLS_UDP_SR_NO_ICE };
+		struct net *n = ring_new_with(4, &o);
+
+		for (size_t i = 0; i < 4; i++) {
+			net_start(n, i);
+			net_run(n, duration_s(1));
+		}
+		(void)ring_wait(n, 60);
+		net_break_link(n, 3, 2);
+		net_run(n, duration_ms(700));
+		net_break_link(n, 3, 1);
+		net_run(n, duration_ms(50));
+		ck_assert(!net_ring_is_ideal(n, NULL));
+		ck_assert_uint_le(ring_wait(n, 60), 15000);
+		net_free(n);
+	}
+}
+END_TEST
+
 /* Every third peer at once. In seed 188 one peer's tables are larger than its neighbours'. */
 START_TEST(mass_failure_in_small_rings_heals)
 {
@@ -253,7 +319,9 @@ int main(void)
 {
 	return RUN_TESTS("chord_repair", churn_and_cuts_in_small_rings_heal, partition_of_ten_minutes_heals,
 			 two_pairs_find_each_other_at_the_first_look,
-			 partition_heals_without_bootstrap_nodes, mass_failure_in_small_rings_heals,
+			 partition_heals_without_bootstrap_nodes, peers_that_left_are_found_without_bootstrap_nodes,
+			 pair_whose_link_broke_is_a_ring_again_soon, mesh_of_four_is_whole_again_when_links_broke,
+			 mass_failure_in_small_rings_heals,
 			 one_way_cuts_heal, successor_that_does_not_hear_us_is_dropped,
 			 silent_successor_is_found_dead_soon);
 }
