@@ -7,12 +7,35 @@
 #include "overlay/wire/body_routing.h"
 
 #define ADMISSION_MS 30000 /* for handing over; the Joining Node gives up before */
+/* The same while others wait: as long as a Joining Node waits for its data. */
+#define ADMISSION_SHARED_MS 15000
+/* Whose admission kept others waiting lets them go first when it comes again within this time. */
+#define ADMISSION_PENALTY_MS 15000
 
-static void admission_end(struct chord *c)
+static void admission_expired(void *ctx, struct now now);
+
+static void admission_end(struct chord *c, struct now now)
 {
+	/* A node that begins again and again would otherwise keep all others out. */
+	c->admission.last = c->admission.joining;
+	c->admission.last_until = now.mono;
+	if (c->admission.is_shared)
+		c->admission.last_until = instant_add(now.mono, duration_ms(ADMISSION_PENALTY_MS));
 	c->admission.is_active = false;
 	c->admission.number++;
 	timer_disarm(peer_timers(c->peer), &c->admission.timer);
+}
+
+/* Somebody else is kept waiting. */
+static void admission_share(struct chord *c, struct now now)
+{
+	struct instant latest = instant_add(c->admission.since, duration_ms(ADMISSION_SHARED_MS));
+
+	c->admission.is_shared = true;
+	/* Due already: at the next turn. */
+	if (instant_before(latest, c->admission.timer.at))
+		timer_arm(peer_timers(c->peer), &c->admission.timer,
+			  instant_before(latest, now.mono) ? now.mono : latest, admission_expired, c);
 }
 
 static void admission_expired(void *ctx, struct now now)
@@ -23,7 +46,7 @@ static void admission_expired(void *ctx, struct now now)
 	c->now_hint = now.mono;
 	log_warning(peer_log(c->peer), "join.abandoned", "node=%s error=%s",
 		    node_id_text(&c->admission.joining, text), error_name(ERR_REQUEST_TIMEOUT));
-	admission_end(c);
+	admission_end(c, now);
 }
 
 /* The data is with the Joining Node: it becomes our predecessor. */
@@ -38,7 +61,7 @@ static void admission_handed_over(void *ctx, struct now now, int err)
 	c->now_hint = now.mono;
 	if (!c->admission.is_active || ticket->number != c->admission.number)
 		return;
-	admission_end(c);
+	admission_end(c, now);
 	if (err != 0 || chord_tables_find(c, &joining) == NULL || !c->is_member ||
 	    c->leaving.is_active) {
 		log_warning(peer_log(c->peer), "join.abandoned", "node=%s error=%s",
@@ -60,6 +83,12 @@ static struct admission_ticket *admission_ticket(struct chord *c)
 	return NULL;
 }
 
+/* The latest admission was its own and kept others waiting. */
+static bool admission_is_barred(const struct chord *c, struct now now, const struct node_id *id)
+{
+	return node_id_equal(&c->admission.last, id) && instant_before(now.mono, c->admission.last_until);
+}
+
 /* Why this Join is not accepted, or 0. */
 static int admission_check(struct chord *c, struct now now, const struct incoming *request,
 			   const struct join_req *join)
@@ -75,8 +104,12 @@ static int admission_check(struct chord *c, struct now now, const struct incomin
 		return ERR_NOT_JOINED;
 	if (chord_tables_find(c, id) == NULL && chord_tables_add(c, id) == NULL)
 		return ERR_LIMIT;
-	if (c->admission.is_active ? !node_id_equal(&c->admission.joining, id) :
-				     admission_ticket(c) == NULL)
+	if (c->admission.is_active && !node_id_equal(&c->admission.joining, id)) {
+		if (peer_topology(c->peer)->ops->is_responsible(c, id))
+			admission_share(c, now);
+		return ERR_IN_PROGRESS;
+	}
+	if (!c->admission.is_active && (admission_ticket(c) == NULL || admission_is_barred(c, now, id)))
 		return ERR_IN_PROGRESS;
 	/* One that we took for a member says that it is none: it begins anew. */
 	(void)chord_tables_set_ready(c, now, id, false);
@@ -95,7 +128,9 @@ static void admission_begin(struct chord *c, struct now now, const struct node_i
 
 	*ticket = (struct admission_ticket){ c, c->admission.number };
 	c->admission.is_active = true;
+	c->admission.is_shared = false;
 	c->admission.joining = *joining;
+	c->admission.since = now.mono;
 	timer_arm(peer_timers(c->peer), &c->admission.timer,
 		  instant_add(now.mono, duration_ms(ADMISSION_MS)), admission_expired, c);
 	if (s == NULL || s->ops == NULL)
@@ -142,9 +177,8 @@ void admission_start(struct chord *c)
 
 void admission_on_link_down(struct chord *c, struct now now, const struct node_id *node)
 {
-	(void)now;
 	if (c->admission.is_active && node_id_equal(node, &c->admission.joining))
-		admission_end(c);
+		admission_end(c, now);
 }
 
 void admission_stop(struct chord *c)

@@ -143,7 +143,11 @@ struct admission_ticket {
 /* The other side: whom we admit. One at a time. */
 struct admission {
 	bool is_active;
+	bool is_shared; /* another node asked meanwhile */
 	struct node_id joining;
+	struct instant since;
+	struct node_id last;       /* whose admission ended last */
+	struct instant last_until; /* others go before it until then */
 	uint32_t number; /* of this admission */
 	struct admission_ticket tickets[ADMISSION_TICKETS];
 	struct timer timer;

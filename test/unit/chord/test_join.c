@@ -236,6 +236,124 @@ START_TEST(malformed_topology_requests_are_answered_with_error)
 }
 END_TEST
 
+/* Storage whose hand-overs to one node never end, as when it takes every Store and answers none. */
+struct stalling {
+	struct storage_ops ops;
+	struct node_id staller;
+};
+
+static void stalling_hand_over(void *ctx, struct now now, const struct node_id *to, const struct node_id *after,
+			       const struct node_id *upto, storage_done_fn *done, void *done_ctx)
+{
+	const struct stalling *s = ctx;
+
+	(void)after;
+	(void)upto;
+	if (!node_id_equal(to, &s->staller))
+		done(done_ctx, now, 0);
+}
+
+static void stalling_topology_changed(void *ctx, struct now now, bool replicas_settled)
+{
+	(void)ctx;
+	(void)now;
+	(void)replicas_settled;
+}
+
+static void stalling_event(void *ctx, struct now now)
+{
+	(void)ctx;
+	(void)now;
+}
+
+static void stalling_statistics(void *ctx, struct storage_statistics *out)
+{
+	(void)ctx;
+	*out = (struct storage_statistics){ 0 };
+}
+
+static void *stalling_new(void *ctx, struct net *n, size_t node, struct peer *p, struct now now)
+{
+	struct stalling *s = ctx;
+
+	(void)n;
+	(void)node;
+	(void)now;
+	peer_set_storage(p, &s->ops, s);
+	return s;
+}
+
+static void stalling_free(void *ctx, void *storage)
+{
+	(void)ctx;
+	(void)storage;
+}
+
+/* Milliseconds until a node has joined. */
+static uint64_t join_time(struct net *n, size_t node, uint64_t limit_s)
+{
+	uint64_t start = net_now(n).mono.us;
+
+	while (peer_state(net_peer(n, node)) != PEER_JOINED) {
+		ck_assert_uint_le(net_now(n).mono.us - start, limit_s * 1000000);
+		net_run(n, duration_ms(50));
+	}
+	return (net_now(n).mono.us - start) / 1000;
+}
+
+/* A node that begins to join again and again, and never ends, keeps others out for half a minute at most. */
+START_TEST(join_that_never_ends_keeps_nobody_out_for_long)
+{
+	const struct node_id ids[] = { { { 0x10 } }, { { 0x80 } }, { { 0x40 } }, { { 0x50 } }, { { 0x60 } } };
+	struct stalling s = { .ops = { .hand_over = stalling_hand_over,
+				       .topology_changed = stalling_topology_changed,
+				       .commit = stalling_event,
+				       .statistics = stalling_statistics },
+			      .staller = ids[2] };
+	const struct net_options o = { .seed = 31,
+				       .hooks = { .storage_new = stalling_new, .storage_free = stalling_free },
+				       .ctx = &s };
+	struct net *n = net_new(&o);
+
+	for (size_t i = 0; i < 5; i++)
+		(void)net_add(n, &(struct net_node_options){ .id = &ids[i], .first = i == 0 });
+	for (size_t i = 0; i < 3; i++) {
+		net_start(n, i);
+		net_run(n, duration_s(2));
+	}
+	ck_assert_int_eq(peer_state(net_peer(n, 1)), PEER_JOINED);
+	ck_assert_int_eq(peer_state(net_peer(n, 2)), PEER_JOINING);
+	net_start(n, 3);
+	ck_assert_uint_le(join_time(n, 3, 60), 15000);
+	net_start(n, 4);
+	ck_assert_uint_le(join_time(n, 4, 60), 17000);
+	net_free(n);
+}
+END_TEST
+
+/* A node that crashes and is back before anybody knows opens links to peers that take it for the member it was, and
+ * send its own Attach back to it. It says that it has not joined. */
+START_TEST(node_restarted_unnoticed_joins_soon)
+{
+	struct net *n = ring_form(40, 33, 200);
+	uint64_t longest_ms = 0;
+
+	net_run(n, duration_s(30));
+	for (size_t i = 3; i < 40; i++) {
+		uint64_t ms;
+
+		net_kill(n, i, true);
+		net_run(n, duration_ms(100));
+		net_start(n, i);
+		ms = join_time(n, i, 120);
+		longest_ms = ms > longest_ms ? ms : longest_ms;
+		(void)ring_wait(n, 60);
+	}
+	ck_assert_uint_le(longest_ms, 12000);
+	net_free(n);
+}
+END_TEST
+
 START_TEST(equal_seeds_run_equally)
 {
 	uint64_t hash[2];
@@ -301,6 +419,8 @@ int main(void)
 			 exactly_one_peer_owns_each_point, join_for_another_node_is_refused,
 			 join_over_others_links_is_refused, leave_of_another_node_is_refused,
 			 leave_over_others_links_is_refused, update_from_stranger_is_refused,
-			 malformed_topology_requests_are_answered_with_error, equal_seeds_run_equally,
+			 malformed_topology_requests_are_answered_with_error,
+			 join_that_never_ends_keeps_nobody_out_for_long, node_restarted_unnoticed_joins_soon,
+			 equal_seeds_run_equally,
 			 client_is_cut_off_where_none_is_permitted);
 }
