@@ -27,6 +27,7 @@
 #define REPLICA_WAIT_MS 3000u      /* an owner's patience with its replicas */
 #define SWEEP_SETTLE_MS 50u        /* changes of the topology come in bursts */
 #define SWEEP_RETRY_MS 5000u
+#define PARTING_HOLD_MS 10000u     /* nothing is forgotten so soon after a change: two may take themselves for its owner */
 #define LINKS_CHECK_S 10u          /* a replica that starts again within a moment changes no neighbourhood */
 
 static void replication_sweep(void *ctx, struct now now);
@@ -213,9 +214,10 @@ void replication_source(struct stored_resource *r, const struct node_id *from, u
 		if (is_from && forgets)
 			h->confirmed = 0;
 		/* One of us is about to forget, and the other gave it everything just now: neither word holds. */
-		if (h->in_flight && (forgets || r->is_parting) && (is_from || node_id_is_zero(&h->node)))
+		if (h->in_flight && (r->is_parting || (forgets && (is_from || node_id_is_zero(&h->node)))))
 			h->crossed = true;
 	}
+	r->is_parting = false;
 }
 
 /* ---- The sweep ---- */
@@ -369,6 +371,11 @@ static void replication_sweep_resource(struct storage *s, struct now now, struct
 		replication_tell_owner(s, now, r, false);
 		break;
 	case RESPONSIBLE_NOT:
+		if (!instant_due(instant_add(s->changed, duration_ms(PARTING_HOLD_MS)), now.mono)) {
+			(void)replication_tell_owner(s, now, r, false);
+			s->sweep_left = true;
+			break;
+		}
 		if (replication_tell_owner(s, now, r, true) && r->waits == NULL && !outage_is_on(s)) {
 			log_info(peer_log(s->peer), "storage.forgotten", "kinds=%zu", r->kind_count);
 			store_remove_resource(&s->store, now, r);
@@ -454,6 +461,7 @@ void replication_taken(struct storage *s, struct now now, const struct node_id *
 void replication_topology_changed(struct storage *s, struct now now, bool replicas_settled)
 {
 	s->replicas_settled = replicas_settled;
+	s->changed = now.mono;
 	if (s->store.values == 0)
 		return;
 	replication_sweep_soon(s, now, SWEEP_SETTLE_MS);

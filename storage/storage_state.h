@@ -41,6 +41,7 @@ struct storage {
 	size_t transfer_count;
 	struct hand_over *hand_overs; /* hand_over.c */
 	bool replicas_settled;
+	struct instant changed; /* when the topology did last */
 	link_id replica_links[TOPOLOGY_REPLICAS]; /* as they were when last looked at */
 	struct timer links_timer;
 	struct timer sweep_timer;
