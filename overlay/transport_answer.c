@@ -12,22 +12,23 @@
 
 #define INBOUND_KEY (NODE_ID_LENGTH + sizeof(uint64_t))
 
-/* A request that came in: waiting for its answer, or answered and remembered. */
+/* A request that came in: waiting for its answer, or answered and remembered. There are many. */
 struct inbound {
 	uint8_t key[INBOUND_KEY]; /* signer, transaction id */
 	uint64_t handle;
 	uint64_t transaction_id;
-	enum method method;
-	bool is_local;
 	struct instant received;
 	link_id link; /* the latest copy came this way */
 	struct node_id previous_hop;
-	uint32_t max_response_length;
-	uint8_t *path; /* owned: Via List, then options to be copied */
-	size_t via_len;
-	size_t options_len;
+	uint8_t *path;   /* owned: Via List, then options to be copied; NULL: neither */
 	uint8_t *answer; /* owned: contents and security block; NULL: not answered yet */
-	size_t answer_len;
+	uint32_t via_len;
+	uint32_t options_len;
+	uint32_t answer_len;
+	uint32_t max_response_length;
+	uint8_t method; /* enum method */
+	bool is_local;
+	bool is_known; /* in the tables */
 };
 
 static struct slice inbound_key(const struct inbound *in)
@@ -50,7 +51,8 @@ static void inbound_remove(struct peer *p, struct inbound *in)
 	struct transport *t = p->transport;
 
 	map_remove(t->inbound, inbound_key(in));
-	map_remove(t->handles, inbound_handle_key(&in->handle));
+	if (in->answer == NULL)
+		map_remove(t->handles, inbound_handle_key(&in->handle));
 	t->inbound_bytes -= inbound_bytes(in);
 	free(in->path);
 	free(in->answer);
@@ -120,7 +122,7 @@ static struct inbound *inbound_new(struct peer *p, struct now now, const struct 
 	writer_u64(&w, transaction_id);
 	in->handle = ++t->last_handle;
 	in->transaction_id = transaction_id;
-	in->method = method;
+	in->method = (uint8_t)method;
 	in->received = now.mono;
 	return in;
 }
@@ -132,6 +134,7 @@ static void inbound_add(struct peer *p, struct inbound *in)
 
 	invariant(same == NULL);
 	map_put(t->handles, inbound_handle_key(&in->handle), in);
+	in->is_known = true;
 	t->inbound_bytes += inbound_bytes(in);
 	inbound_keep_limits(p);
 	if (!timer_is_armed(&t->inbound_timer))
@@ -143,20 +146,20 @@ static void inbound_take_path(struct peer *p, struct inbound *in, const struct l
 			      const struct forwarding_header *h, struct slice options)
 {
 	size_t before = inbound_bytes(in);
-	bool is_known = inbound_find_handle(p, in->handle) == in;
+	size_t len = h->via_list.len + options.len;
 	struct writer w;
 
 	free(in->path);
-	in->via_len = h->via_list.len;
-	in->options_len = options.len;
-	in->path = memory_alloc(in->via_len + in->options_len);
-	w = writer_of(in->path, in->via_len + in->options_len);
+	in->via_len = (uint32_t)h->via_list.len;
+	in->options_len = (uint32_t)options.len;
+	in->path = len == 0 ? NULL : memory_alloc(len);
+	w = writer_of(in->path, len);
 	writer_bytes(&w, h->via_list);
 	writer_bytes(&w, options);
 	in->link = l->id;
 	in->previous_hop = l->node_id;
 	in->max_response_length = h->max_response_length;
-	if (is_known)
+	if (in->is_known)
 		p->transport->inbound_bytes += inbound_bytes(in) - before;
 }
 
@@ -202,7 +205,8 @@ static int inbound_send(struct peer *p, struct now now, struct inbound *in, stru
 
 	if (err != 0)
 		return err;
-	h.options = arena_copy(peer_arena(p), slice_of(in->path + in->via_len, in->options_len));
+	if (in->options_len > 0)
+		h.options = arena_copy(peer_arena(p), slice_of(in->path + in->via_len, in->options_len));
 	l = inbound_return_link(p, in->link, &in->previous_hop, &h.destination_list);
 	if (l == NULL)
 		return ERR_NO_ROUTE;
@@ -243,9 +247,11 @@ static int inbound_answer(struct peer *p, struct now now, struct inbound *in, ui
 		inbound_remove(p, in);
 		return 0;
 	}
+	/* A second answer is ignored: the handle is of no more use. */
+	map_remove(p->transport->handles, inbound_handle_key(&in->handle));
 	in->answer = memory_alloc(tail.len);
 	memcpy(in->answer, tail.data, tail.len);
-	in->answer_len = tail.len;
+	in->answer_len = (uint32_t)tail.len;
 	p->transport->inbound_bytes += tail.len;
 	inbound_keep_limits(p);
 	return 0;

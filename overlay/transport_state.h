@@ -40,7 +40,7 @@ struct transport {
 	struct map *outstanding; /* transaction id -> struct outstanding, owned */
 	struct request_handler handlers[METHOD_COUNT];
 	struct map *inbound; /* signer and transaction id -> struct inbound, owned; oldest first */
-	struct map *handles; /* handle -> struct inbound */
+	struct map *handles; /* handle -> struct inbound, of those not answered yet */
 	uint64_t last_handle;
 	size_t inbound_bytes;
 	struct timer inbound_timer;

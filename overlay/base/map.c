@@ -8,7 +8,7 @@
 
 #include "overlay/base/invariant.h"
 
-#define MAP_ROOM_FIRST 4       /* entries */
+#define MAP_ROOM_MORE 4        /* entries beyond half as many again */
 #define MAP_KEY_INLINE 16      /* bytes: a Node-ID needs no memory of its own */
 #define MAP_SLOT_EMPTY 0u
 #define MAP_SLOT_GONE UINT32_MAX
@@ -29,7 +29,8 @@ struct map {
 	uint32_t count;            /* live entries */
 	uint32_t first;            /* no live entry before this one */
 	uint32_t used;             /* entries, removed ones included */
-	uint32_t room;             /* entries; there are twice as many slots */
+	uint32_t room;             /* entries */
+	uint32_t slot_count;       /* a power of two; at least four for three entries, so that some stay empty */
 	uint64_t seed[2];
 };
 
@@ -117,7 +118,7 @@ size_t map_count(const struct map *m)
 /* The slot that points to `key`, or SIZE_MAX. */
 static size_t map_slot_of(const struct map *m, struct slice key, uint32_t hash)
 {
-	size_t mask = 2 * (size_t)m->room - 1;
+	size_t mask = m->slot_count - 1;
 
 	if (m->count == 0)
 		return SIZE_MAX;
@@ -133,12 +134,22 @@ static size_t map_slot_of(const struct map *m, struct slice key, uint32_t hash)
 	return SIZE_MAX;
 }
 
-/* Packs the live entries into new arrays of `room`, a power of two. */
+static uint32_t map_slots_wanted(uint32_t room)
+{
+	uint32_t slots = 2 * MAP_ROOM_MORE;
+
+	while (slots < room + room / 3 + 1)
+		slots *= 2;
+	return slots;
+}
+
+/* Packs the live entries into new arrays of `room`. */
 static void map_rebuild(struct map *m, uint32_t room)
 {
 	struct map_entry *entries = memory_alloc(room * sizeof(*entries));
-	uint32_t *slots = memory_alloc(2 * (size_t)room * sizeof(*slots));
-	size_t mask = 2 * (size_t)room - 1;
+	uint32_t slot_count = map_slots_wanted(room);
+	uint32_t *slots = memory_alloc(slot_count * sizeof(*slots));
+	size_t mask = slot_count - 1;
 	uint32_t used = 0;
 
 	invariant(room < MAP_SLOT_GONE / 2);
@@ -159,16 +170,13 @@ static void map_rebuild(struct map *m, uint32_t room)
 	m->first = 0;
 	m->used = used;
 	m->room = room;
+	m->slot_count = slot_count;
 }
 
-/* The smallest room that is at most half full. */
+/* With room to grow, and for the next rebuild to be a while off; but there are many small maps. */
 static uint32_t map_room_wanted(const struct map *m)
 {
-	uint32_t room = MAP_ROOM_FIRST;
-
-	while (room < 2 * m->count)
-		room *= 2;
-	return room;
+	return m->count + m->count / 2 + MAP_ROOM_MORE;
 }
 
 static void map_release(struct map *m)
@@ -177,12 +185,12 @@ static void map_release(struct map *m)
 	free(m->slots);
 	m->entries = NULL;
 	m->slots = NULL;
-	m->first = m->used = m->room = 0;
+	m->first = m->used = m->room = m->slot_count = 0;
 }
 
 void map_trim(struct map *m)
 {
-	if (m->count > 0 && m->room / 4 > map_room_wanted(m) / 2)
+	if (m->count > 0 && m->room > 2 * map_room_wanted(m))
 		map_rebuild(m, map_room_wanted(m));
 }
 
@@ -223,10 +231,10 @@ void *map_put(struct map *m, struct slice key, void *value)
 		e->value = value;
 		return before;
 	}
-	/* Every entry ever put since the last rebuild took a slot, so at least half of them stay empty. */
+	/* Every entry ever put since the last rebuild took a slot, so at least a quarter of them stay empty. */
 	if (m->used == m->room)
-		map_rebuild(m, m->count == 0 ? MAP_ROOM_FIRST : map_room_wanted(m));
-	mask = 2 * (size_t)m->room - 1;
+		map_rebuild(m, map_room_wanted(m));
+	mask = m->slot_count - 1;
 	for (at = hash & mask; m->slots[at] != MAP_SLOT_EMPTY; at = (at + 1) & mask)
 		;
 	map_entry_set(&m->entries[m->used], key, hash, value);
