@@ -97,11 +97,24 @@ static void attachment_timed_out(void *ctx, struct now now)
 	attachment_finish(a, now, ERR_LINK, 0);
 }
 
+/* No link has come, as when the other end takes one for good that has died here: it waits for nothing then. */
+static void attachment_impatient(void *ctx, struct now now)
+{
+	struct attachment *a = ctx;
+
+	timer_arm(&a->peer->timers, &a->timer,
+		  instant_add(now.mono, duration_s(ATTACH_TIMEOUT_S - ATTACH_PATIENCE_S)), attachment_timed_out, a);
+	attachment_connect(a, now);
+}
+
 void attachment_await(struct attachment *a, struct now now)
 {
+	bool may_connect = a->purpose == LINK_OVERLAY && a->way_count > 0;
+
 	a->state = ATTACH_AWAITING;
-	timer_arm(&a->peer->timers, &a->timer, instant_add(now.mono, duration_s(ATTACH_TIMEOUT_S)),
-		  attachment_timed_out, a);
+	timer_arm(&a->peer->timers, &a->timer,
+		  instant_add(now.mono, duration_s(may_connect ? ATTACH_PATIENCE_S : ATTACH_TIMEOUT_S)),
+		  may_connect ? attachment_impatient : attachment_timed_out, a);
 }
 
 void attachment_attach(struct attachment *a, struct now now, struct link *l)
@@ -325,10 +338,11 @@ static void attachment_opened(void *ctx, struct now now, struct link *l, int err
 		err = ERR_NODE_ID_MISMATCH;
 	}
 	if (err != 0) {
-		if (a->way_next >= a->way_count)
-			attachment_finish(a, now, err, 0);
-		else
+		if (a->way_next < a->way_count)
 			attachment_connect(a, now);
+		else if (!a->is_initiator)
+			attachment_finish(a, now, err, 0);
+		/* Else the link may still come from the other end. */
 	} else if (a->purpose == LINK_OVERLAY) {
 		attachment_attach(a, now, l);
 	} else {
@@ -342,7 +356,9 @@ void attachment_connect(struct attachment *a, struct now now)
 	struct link *l =
 		link_open(a->peer, now, &way->address, way->type, a->purpose, attachment_opened, a);
 
-	a->state = ATTACH_CONNECTING;
+	/* Who asked goes on waiting besides. */
+	if (!a->is_initiator)
+		a->state = ATTACH_CONNECTING;
 	if (!timer_is_armed(&a->timer))
 		timer_arm(&a->peer->timers, &a->timer,
 			  instant_add(now.mono, duration_s(ATTACH_TIMEOUT_S)), attachment_timed_out,

@@ -10,6 +10,9 @@
 
 #define ATTACH_PENDING_MAX 256 /* in both directions */
 #define ATTACH_TIMEOUT_S 10    /* from the answer to the link */
+/* Then the requester opens a link itself, to the candidates of the answer, beyond what 6.5.1 asks for: the answerer
+ * may have taken a link for good of which the requester has lost its end. */
+#define ATTACH_PATIENCE_S 3
 #define ATTACH_APPLICATIONS_MAX 16
 
 struct link;

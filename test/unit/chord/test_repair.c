@@ -231,6 +231,23 @@ START_TEST(mesh_of_four_is_whole_again_when_links_broke)
 }
 END_TEST
 
+/* A peer is back before its neighbours know that it was gone: they take their dead links to it for good, and it must
+ * not wait for them. */
+START_TEST(peer_back_unnoticed_is_in_the_mesh_soon)
+{
+	for (uint64_t seed = 351; seed <= 366; seed++) {
+		struct net *n = ring_form(4, seed, 500);
+
+		net_run(n, duration_s(20));
+		net_kill(n, 3, true);
+		net_run(n, duration_ms(100 * (seed - 350)));
+		net_start(n, 3);
+		ck_assert_uint_le(ring_wait(n, 60), 9000);
+		net_free(n);
+	}
+}
+END_TEST
+
 /* Every third peer at once. In seed 188 one peer's tables are larger than its neighbours'. */
 START_TEST(mass_failure_in_small_rings_heals)
 {
@@ -321,6 +338,7 @@ int main(void)
 			 two_pairs_find_each_other_at_the_first_look,
 			 partition_heals_without_bootstrap_nodes, peers_that_left_are_found_without_bootstrap_nodes,
 			 pair_whose_link_broke_is_a_ring_again_soon, mesh_of_four_is_whole_again_when_links_broke,
+			 peer_back_unnoticed_is_in_the_mesh_soon,
 			 mass_failure_in_small_rings_heals,
 			 one_way_cuts_heal, successor_that_does_not_hear_us_is_dropped,
 			 silent_successor_is_found_dead_soon);

@@ -186,6 +186,49 @@ START_TEST(attach_gives_up_when_no_link_comes)
 }
 END_TEST
 
+/* The answerer may count on a link that is dead here. */
+START_TEST(attach_requester_loses_patience_and_opens_the_link)
+{
+	struct ice_candidate one = candidate(1, OVERLAY_LINK_TLS_TCP_FH_NO_ICE);
+	struct message m;
+
+	setup();
+	start(&b.id);
+	ck_assert(core_take(c, &a, &m));
+	answer_attach(&b, m.header.transaction_id);
+	core_advance(c, 2999);
+	ck_assert_uint_eq(c->opened_count, 0);
+	core_advance(c, 1);
+	ck_assert_uint_eq(c->opened_count, 1);
+	ck_assert(address_equal(&c->opened[0].address, &one.address));
+	core_link_up(c, &b);
+	ck_assert_uint_eq(done_count, 1);
+	ck_assert_int_eq(done_err, 0);
+	ck_assert_uint_eq(c->ups, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(attach_requester_takes_a_late_link_besides)
+{
+	struct message m;
+
+	setup();
+	start(&b.id);
+	ck_assert(core_take(c, &a, &m));
+	answer_attach(&b, m.header.transaction_id);
+	core_advance(c, 3500);
+	ck_assert_uint_eq(c->opened_count, 1);
+	ck_assert(core_accept(c, &b) != 0);
+	ck_assert_uint_eq(done_count, 1);
+	ck_assert_int_eq(done_err, 0);
+	/* Its own is not needed any more. */
+	ck_assert_uint_eq(c->closed_count, 1);
+	ck_assert_uint_eq(c->closed[0].link, c->opened[0].link);
+	teardown();
+}
+END_TEST
+
 START_TEST(attach_answerer_is_active_and_opens_the_link)
 {
 	struct message m;
@@ -511,6 +554,7 @@ int main(void)
 	return RUN_TESTS(
 		"attach", attach_requester_is_passive_and_waits_for_the_link,
 		attach_takes_a_link_faster_than_the_answer, attach_gives_up_when_no_link_comes,
+			 attach_requester_loses_patience_and_opens_the_link, attach_requester_takes_a_late_link_besides,
 		attach_answerer_is_active_and_opens_the_link,
 		attach_answerer_tries_candidates_in_turn, attach_closes_a_link_to_the_wrong_node,
 		attach_refuses_candidates_it_does_not_speak, attach_glare_smaller_node_id_yields,
