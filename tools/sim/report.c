@@ -188,6 +188,9 @@ static void run_print(const struct run_result *one, FILE *out)
 			"memory     %.1f KiB of heap for each of %zu peers once formed, the simulator's own "
 			"included\n",
 			(double)one->memory_per_peer / 1024, one->peers);
+	if (one->memory_own != 0)
+		fprintf(out, "           %.1f KiB of them at the end a peer's, its storage's and its usages'\n",
+			(double)one->memory_own / 1024);
 	if (one->rest_peer_seconds != 0)
 		fprintf(out, "at rest    %.3f messages and %.0f bytes per peer and second; %.0f events/s of cpu\n",
 			(double)one->rest_messages / (double)one->rest_peer_seconds,
@@ -240,6 +243,7 @@ static void run_json(const struct run_result *one, json_t *to)
 				      (json_int_t)one->hops.p99, "most", (json_int_t)one->hops.most, "sampled",
 				      (json_int_t)one->hops.sampled, "unreached", (json_int_t)one->hops.unreached));
 	json_object_set_new(to, "memory_per_peer_bytes", json_integer((json_int_t)one->memory_per_peer));
+	json_object_set_new(to, "memory_own_bytes", json_integer((json_int_t)one->memory_own));
 	json_object_set_new(to, "rest",
 			    json_pack("{s:I,s:I,s:I,s:I,s:f}", "messages", (json_int_t)one->rest_messages, "bytes",
 				      (json_int_t)one->rest_bytes, "peer_seconds",

@@ -385,6 +385,9 @@ int run_scenario(const struct scenario *s, const struct run_options *options, st
 	judge(&r);
 	result_fill(&r);
 	check_free(r.check);
+	r.check = NULL;
+	if (options->measure_memory && r.attacker == NULL)
+		run_measure_memory(&r);
 	if (r.attacker != NULL)
 		attacker_free(r.attacker);
 	world_free(r.world);

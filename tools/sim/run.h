@@ -32,6 +32,7 @@ struct run_result {
 	struct check_liveness liveness;
 	struct run_hops hops;
 	uint64_t memory_per_peer;       /* bytes of the heap once the ring had formed; 0: not measured */
+	uint64_t memory_own;            /* bytes that go with each peer's process at the end of the run; likewise */
 	uint64_t rest_messages, rest_bytes, rest_peer_seconds, rest_events, rest_cpu_us;
 	size_t violation_count;
 	struct violation violations[RUN_VIOLATIONS_KEPT];

@@ -44,6 +44,8 @@ void run_end_due(struct run *r, bool all);
 uint64_t run_heap_bytes(void);
 uint64_t run_wall_us(void);
 uint64_t run_cpu_us(void); /* of this process */
+/* Ends all processes. */
+void run_measure_memory(struct run *r);
 void run_measure_hops(struct run *r);
 void run_measure_rest(struct run *r, uint64_t rest_ms);
 
