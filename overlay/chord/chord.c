@@ -316,7 +316,7 @@ static void chord_link_down(void *ctx, struct now now, const struct node_id *id)
 		return;
 	if (node->is_ready) {
 		tuning_failed(c, now);
-		quarantine_add(c, now, id);
+		quarantine_add_missed(c, now, id);
 		partition_soon(c, now);
 	}
 	chord_link_gone(c, now, id);
@@ -417,6 +417,7 @@ void chord_free(struct chord *c)
 	leave_stop(c);
 	timer_disarm(peer_timers(c->peer), &c->hold_timer);
 	surplus_stop(c);
+	quarantine_stop(c);
 	chord_attach_stop(c);
 	free(c->nodes);
 	free(c->routable);

@@ -75,7 +75,7 @@ static void chord_attach_done(void *ctx, struct now now, int err, const struct n
 	case ATTACH_PARTITION:
 		/* With ERR_IN_PROGRESS the other side's own Attach is under way and will do. */
 		if (err != 0 && err != ERR_IN_PROGRESS && chord_tables_find(c, &a.id) == NULL) {
-			quarantine_add(c, now, &a.id);
+			quarantine_add_missed(c, now, &a.id);
 			chord_tables_recompute(c, now);
 		}
 		/* A foreign ring learns who we are, wherever its node stands (10.7.4.4). */

@@ -64,6 +64,7 @@ struct chord_quarantine {
 	struct node_id id;
 	struct instant until;
 	uint8_t failures; /* in a row */
+	bool is_missed;   /* those who may know of it are asked when the time is over */
 };
 
 enum chord_attach_purpose { ATTACH_NEIGHBOR, ATTACH_FINGER, ATTACH_ADMITTING, ATTACH_PARTITION };
@@ -188,6 +189,7 @@ struct chord {
 
 	struct chord_quarantine *quarantine; /* owned */
 	size_t quarantine_count;
+	struct timer quarantine_timer; /* the first of those missed */
 	struct chord_attach *attaches; /* owned list */
 	size_t attach_count;
 	struct tuning tuning;
@@ -248,6 +250,10 @@ size_t chord_tables_finger_of(const struct chord *c, const struct node_id *id);
 /* ---- quarantine.c ---- */
 
 void quarantine_add(struct chord *c, struct now now, const struct node_id *id);
+/* The same of one that did not say that it goes. When the time is over and it would be a neighbour, others are asked
+ * for what we miss: a link may break without anybody's being dead. */
+void quarantine_add_missed(struct chord *c, struct now now, const struct node_id *id);
+void quarantine_stop(struct chord *c);
 bool quarantine_has(const struct chord *c, struct now now, const struct node_id *id);
 void quarantine_remove(struct chord *c, const struct node_id *id);
 

@@ -122,6 +122,7 @@ void leave_begin(struct chord *c, struct now now)
 	fingers_stop(c);
 	partition_stop(c);
 	surplus_stop(c);
+	quarantine_stop(c);
 	if (!c->is_member || c->successor_count == 0) {
 		leave_end(c, now);
 		return;

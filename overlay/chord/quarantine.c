@@ -70,6 +70,55 @@ void quarantine_add(struct chord *c, struct now now, const struct node_id *id)
 	q->until = instant_add(now.mono, duration_ms((uint64_t)CHORD_QUARANTINE_MS << doublings));
 }
 
+static void quarantine_over(void *ctx, struct now now);
+
+/* At the end of the first that is missed. */
+static void quarantine_arm(struct chord *c)
+{
+	struct instant first = INSTANT_NEVER;
+
+	for (size_t i = 0; i < c->quarantine_count; i++)
+		if (c->quarantine[i].is_missed)
+			first = instant_min(first, c->quarantine[i].until);
+	if (!instant_is_never(first))
+		timer_arm(peer_timers(c->peer), &c->quarantine_timer, first, quarantine_over, c);
+}
+
+static void quarantine_over(void *ctx, struct now now)
+{
+	struct chord *c = ctx;
+	bool is_wanted = false;
+
+	c->now_hint = now.mono;
+	for (size_t i = 0; i < c->quarantine_count; i++) {
+		struct chord_quarantine *q = &c->quarantine[i];
+
+		if (!q->is_missed || !instant_due(q->until, now.mono))
+			continue;
+		q->is_missed = false;
+		is_wanted |= chord_tables_would_be_neighbor(c, &q->id, c->reach) &&
+			     !chord_tables_is_ready(c, &q->id);
+	}
+	quarantine_arm(c);
+	if (is_wanted)
+		update_pull(c, now);
+}
+
+void quarantine_add_missed(struct chord *c, struct now now, const struct node_id *id)
+{
+	struct chord_quarantine *q;
+
+	quarantine_add(c, now, id);
+	q = quarantine_find(c, id);
+	q->is_missed = true;
+	quarantine_arm(c);
+}
+
+void quarantine_stop(struct chord *c)
+{
+	timer_disarm(peer_timers(c->peer), &c->quarantine_timer);
+}
+
 bool quarantine_has(const struct chord *c, struct now now, const struct node_id *id)
 {
 	const struct chord_quarantine *q = quarantine_find(c, id);

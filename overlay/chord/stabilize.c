@@ -41,7 +41,7 @@ static void stabilize_silence(void *ctx, struct now now)
 		return;
 	log_info(peer_log(c->peer), "neighbor.silent", "node=%s", node_id_text(&asked, text));
 	tuning_failed(c, now);
-	quarantine_add(c, now, &asked);
+	quarantine_add_missed(c, now, &asked);
 	(void)chord_tables_set_ready(c, now, &asked, false);
 }
 

@@ -231,6 +231,26 @@ START_TEST(mesh_of_four_is_whole_again_when_links_broke)
 }
 END_TEST
 
+/* Whoever is lost again and again is left alone for longer each time, but not beyond that time. */
+START_TEST(neighbor_is_looked_for_when_its_quarantine_ends)
+{
+	static const uint64_t limits_ms[] = { 5300, 10300, 20300 };
+
+	for (uint64_t seed = 341; seed <= 348; seed++) {
+		struct net *n = ring_form(4, seed, 500);
+
+		net_run(n, duration_s(20));
+		for (size_t i = 0; i < 3; i++) {
+			net_break_link(n, 3, 2);
+			net_run(n, duration_ms(50));
+			ck_assert(!net_ring_is_ideal(n, NULL));
+			ck_assert_uint_le(ring_wait(n, 60), limits_ms[i]);
+		}
+		net_free(n);
+	}
+}
+END_TEST
+
 /* A peer is back before its neighbours know that it was gone: they take their dead links to it for good, and it must
  * not wait for them. */
 START_TEST(peer_back_unnoticed_is_in_the_mesh_soon)
@@ -338,7 +358,7 @@ int main(void)
 			 two_pairs_find_each_other_at_the_first_look,
 			 partition_heals_without_bootstrap_nodes, peers_that_left_are_found_without_bootstrap_nodes,
 			 pair_whose_link_broke_is_a_ring_again_soon, mesh_of_four_is_whole_again_when_links_broke,
-			 peer_back_unnoticed_is_in_the_mesh_soon,
+			 neighbor_is_looked_for_when_its_quarantine_ends, peer_back_unnoticed_is_in_the_mesh_soon,
 			 mass_failure_in_small_rings_heals,
 			 one_way_cuts_heal, successor_that_does_not_hear_us_is_dropped,
 			 silent_successor_is_found_dead_soon);
