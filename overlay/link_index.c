@@ -7,7 +7,7 @@
 #include "overlay/base/invariant.h"
 #include "overlay/link_table.h"
 
-#define LINK_LIST_STEP 8 /* rooms added at least */
+#define LINK_LIST_STEP 4 /* rooms added at least; there are many tables, and they seldom grow */
 
 void link_index_free(struct link_index *x)
 {
@@ -26,7 +26,7 @@ static void link_list_resize(struct link_list *t, size_t room)
 static void link_list_insert(struct link_list *t, size_t at, struct link *l)
 {
 	if (t->count == t->room)
-		link_list_resize(t, t->room + t->room / 4 + LINK_LIST_STEP);
+		link_list_resize(t, t->room + t->room / 8 + LINK_LIST_STEP);
 	memmove(t->items + at + 1, t->items + at, (t->count - at) * sizeof(*t->items));
 	t->items[at] = l;
 	t->count++;
@@ -36,8 +36,8 @@ static void link_list_remove(struct link_list *t, size_t at)
 {
 	t->count--;
 	memmove(t->items + at, t->items + at + 1, (t->count - at) * sizeof(*t->items));
-	if (t->room > 4 * LINK_LIST_STEP && t->count < t->room / 2)
-		link_list_resize(t, t->count + t->count / 4 + LINK_LIST_STEP);
+	if (t->room > 4 * LINK_LIST_STEP && t->count < t->room - t->room / 4)
+		link_list_resize(t, t->count + t->count / 8 + LINK_LIST_STEP);
 }
 
 size_t link_index_place(const struct link_index *x, link_id id)
