@@ -111,10 +111,12 @@ static void replication_give_up(struct storage *s, struct now now, struct stored
 				struct store_wait *wait)
 {
 	struct node_id confirmed[TOPOLOGY_REPLICAS];
+	char text[NODE_ID_TEXT_SIZE];
 	size_t wanted;
 	size_t count = replication_confirmed(s, r, wait->version, confirmed, &wanted);
 
-	log_info(peer_log(s->peer), "storage.unprotected", "replicas=%zu wanted=%zu", count, wanted);
+	log_info(peer_log(s->peer), "storage.unprotected", "resource=%s replicas=%zu wanted=%zu",
+		 node_id_text(&r->point, text), count, wanted);
 	for (struct store_wait **link = &r->waits; *link != NULL; link = &(*link)->next) {
 		if (*link == wait) {
 			*link = wait->next;
@@ -218,6 +220,8 @@ void replication_source(struct stored_resource *r, const struct node_id *from, u
 			h->crossed = true;
 	}
 	r->is_parting = false;
+	if (replica_number > 0 && !forgets)
+		r->owner = *from;
 }
 
 /* ---- The sweep ---- */
@@ -271,6 +275,7 @@ static void replication_sweep_owned(struct storage *s, struct now now, struct st
 	struct node_id replicas[TOPOLOGY_REPLICAS];
 	size_t count = replication_nodes(s, replicas);
 
+	r->owner = *peer_node_id(s->peer);
 	r->owner_may_lack_it = true;
 	r->is_parting = false;
 	replication_prune_holders(s, r);
@@ -296,6 +301,24 @@ static void replication_keep_holder(struct stored_resource *r, const struct node
 			r->holders[i].confirmed = 0;
 }
 
+/* An owner that took the place of one that is gone need not be a former replica: it may have joined between the
+ * dead owner and us before the death was noticed, and been given only its own part. */
+static void replication_note_owner(const struct storage *s, struct stored_resource *r, const struct node_id *owner)
+{
+	const struct topology *t = peer_topology(s->peer);
+	struct topology_view view;
+	bool is_here = node_id_is_zero(&r->owner) || node_id_equal(&r->owner, peer_node_id(s->peer));
+
+	if (node_id_is_zero(owner) || node_id_equal(&r->owner, owner))
+		return;
+	t->ops->view(t->ctx, &view);
+	for (size_t i = 0; i < view.predecessor_count; i++)
+		is_here |= node_id_equal(&view.predecessors[i], &r->owner);
+	if (!is_here)
+		r->owner_may_lack_it = true;
+	r->owner = *owner;
+}
+
 /* Tells the owner. True when it and two replicas of its own hold everything. */
 static bool replication_tell_owner(struct storage *s, struct now now, struct stored_resource *r, bool must)
 {
@@ -304,6 +327,7 @@ static bool replication_tell_owner(struct storage *s, struct now now, struct sto
 
 	/* Unknown: the zero Node-ID stands for whoever is responsible. */
 	replication_owner(s, &r->point, &owner);
+	replication_note_owner(s, r, &owner);
 	replication_keep_holder(r, &owner);
 	h = store_holder(r, &owner, true);
 	if (h == NULL)
@@ -361,6 +385,8 @@ static bool replication_drop_kinds(struct storage *s, struct now now, struct sto
 /* `r` may be gone afterwards. */
 static void replication_sweep_resource(struct storage *s, struct now now, struct stored_resource *r)
 {
+	char text[NODE_ID_TEXT_SIZE];
+
 	if (!outage_is_on(s) && replication_drop_kinds(s, now, r))
 		return;
 	switch (replication_role(s, &r->point)) {
@@ -377,7 +403,8 @@ static void replication_sweep_resource(struct storage *s, struct now now, struct
 			break;
 		}
 		if (replication_tell_owner(s, now, r, true) && r->waits == NULL && !outage_is_on(s)) {
-			log_info(peer_log(s->peer), "storage.forgotten", "kinds=%zu", r->kind_count);
+			log_info(peer_log(s->peer), "storage.forgotten", "resource=%s kinds=%zu",
+				 node_id_text(&r->point, text), r->kind_count);
 			store_remove_resource(&s->store, now, r);
 		}
 		break;

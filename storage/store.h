@@ -78,6 +78,7 @@ struct stored_resource {
 	size_t kind_count;
 	struct holder holders[STORE_HOLDERS_MAX];
 	size_t holder_count;
+	struct node_id owner;   /* the last one known, who had it; zero: none */
 	bool owner_may_lack_it; /* we owned it, or loaded it: its owner must be told before we rest */
 	bool is_parting; /* we are about to forget it, and its owner is being told so */
 	struct store_wait *waits; /* Stores answered when replicas confirm; owned by replication.c */

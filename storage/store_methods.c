@@ -390,13 +390,14 @@ void store_methods_store(void *ctx, struct now now, const struct incoming *reque
 {
 	struct store_work w = { .storage = ctx, .request = request };
 	struct storage *s = ctx;
+	char text[NODE_ID_TEXT_SIZE];
 	bool answered = false;
 	int err = store_check(&w, now, &answered);
 
 	if (err == 0 && !answered) {
 		store_apply(&w, now);
-		log_debug(peer_log(s->peer), "store.applied", "replica=%u kinds=%zu",
-			  w.req.replica_number, w.req.kind_count);
+		log_debug(peer_log(s->peer), "store.applied", "resource=%s replica=%u kinds=%zu",
+			  node_id_text(&w.point, text), w.req.replica_number, w.req.kind_count);
 	} else {
 		peer_counters(s->peer)->stores_refused++;
 		if (!answered)

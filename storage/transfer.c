@@ -281,6 +281,7 @@ static void transfer_finish(struct transfer *t, struct now now, int err)
 	struct storage *s = t->storage;
 	struct stored_resource *r = store_resource(&s->store, &t->point);
 	struct holder *h = r == NULL ? NULL : store_holder(r, &t->node, false);
+	char text[NODE_ID_TEXT_SIZE];
 
 	if (h != NULL) {
 		h->in_flight = false;
@@ -293,8 +294,8 @@ static void transfer_finish(struct transfer *t, struct now now, int err)
 		}
 	}
 	if (err != 0)
-		log_info(peer_log(s->peer), "storage.transfer_failed", "replica=%u reason=%s",
-			 t->replica_number, error_name(err));
+		log_info(peer_log(s->peer), "storage.transfer_failed", "resource=%s replica=%u reason=%s",
+			 node_id_text(&t->point, text), t->replica_number, error_name(err));
 	transfer_end(t, now, err);
 }
 
