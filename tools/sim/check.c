@@ -204,6 +204,9 @@ size_t check_place(const struct check *c, const struct check_part *part, const s
 
 /* ---- The liveness phase ---- */
 
+/* A partition breaks streams three seconds after it began, be it over by then. */
+#define LIVENESS_PENDING_MS 5000
+
 struct check_phase {
 	uint64_t began_ms, ideal_ms, placed_ms; /* 0: not yet */
 	bool is_spread; /* held elsewhere besides */
@@ -249,8 +252,9 @@ void check_liveness(struct check *c, struct duration ideal_within, struct durati
 		uint64_t now_ms = check_now_ms(c);
 
 		check_phase_look(c, &phase, step * step_ms % 1000 == 0);
-		if ((phase.placed_ms != 0 && !phase.is_spread) || now_ms >= end || (phase.ideal_ms == 0
-		    && now_ms >= ideal_end))
+		if (now_ms >= end || (phase.ideal_ms == 0 && now_ms >= ideal_end) ||
+		    (phase.placed_ms != 0 && !phase.is_spread &&
+		     now_ms >= phase.began_ms + LIVENESS_PENDING_MS))
 			break;
 		world_run(c->world, duration_ms(step_ms));
 	}
