@@ -168,6 +168,27 @@ START_TEST(holders_are_looked_at_before_a_kill_when_looks_are_rare)
 }
 END_TEST
 
+START_TEST(holders_are_looked_at_before_a_start_counts_when_looks_are_rare)
+{
+	struct checked k;
+	size_t other;
+
+	checked_new(&k, 8, 17);
+	checked_be_patient(&k, false);
+	other = checked_holder(&k, 0, 0);
+	/* One that held the record, and holds an older content when it begins again. */
+	world_kill(k.w, other, false);
+	checked_run(&k, 30);
+	world_register(k.w, 0, 600);
+	world_run(k.w, duration_ms(500)); /* nobody has looked since */
+	ck_assert_int_eq(world_record(k.w, 0)->state, RECORD_PROTECTED);
+	world_start(k.w, other);
+	checked_run(&k, 30);
+	checked_expect_none(&k);
+	checked_free(&k);
+}
+END_TEST
+
 START_TEST(record_that_is_not_in_its_place_is_seen)
 {
 	struct checked k;
@@ -282,6 +303,28 @@ START_TEST(message_that_comes_twice_is_seen)
 }
 END_TEST
 
+START_TEST(message_that_comes_by_its_sender_once_is_in_order)
+{
+	struct checked k;
+	struct node_id passed[3];
+	size_t sender, next;
+
+	checked_new(&k, 5, 18);
+	checked_run(&k, 10);
+	sender = checked_after(&k, 0, 1);
+	next = checked_after(&k, 0, 2);
+	passed[0] = *checked_id(&k, sender);
+	passed[1] = *checked_id(&k, next);
+	passed[2] = *checked_id(&k, sender);
+	inject(&k, sender, next, passed, 0);
+	inject(&k, 0, sender, passed, 2);
+	checked_expect_none(&k);
+	inject(&k, sender, next, passed, 3);
+	checked_expect(&k, CHECK_ROUTES, "though it passed node");
+	checked_free(&k);
+}
+END_TEST
+
 START_TEST(message_that_takes_too_many_hops_is_seen)
 {
 	struct checked k;
@@ -365,9 +408,11 @@ int main(void)
 			 disk_that_forgets_is_seen, record_survives_two_of_its_three_holders,
 			 loss_of_all_three_holders_at_once_is_out_of_contract, record_that_its_holders_forget_is_seen,
 			 holders_are_looked_at_before_a_kill_when_looks_are_rare,
+			 holders_are_looked_at_before_a_start_counts_when_looks_are_rare,
 			 record_that_is_not_in_its_place_is_seen,
 			 record_that_stays_with_others_is_seen,
 			 lookup_that_finds_too_little_is_seen, message_that_comes_twice_is_seen,
+			 message_that_comes_by_its_sender_once_is_in_order,
 			 message_that_takes_too_many_hops_is_seen, hops_are_counted_once_for_each_request,
 			 store_beyond_its_cap_is_seen, hostile_node_is_not_checked);
 }
