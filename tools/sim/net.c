@@ -219,6 +219,8 @@ static void net_peer_options(struct net *n, struct net_node *node, struct peer_o
 {
 	*o = (struct peer_options){
 		.configuration = net_configuration(n),
+		.configuration_ops = n->options.configuration_ops,
+		.configuration_ctx = n->options.configuration_ctx,
 		.workspace = n->workspace,
 		.security = net_security(n, node),
 		.log = &node->log,

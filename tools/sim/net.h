@@ -67,6 +67,8 @@ struct net_options {
 	uint32_t bootstrap_count;    /* the first so many nodes are in the configuration; 0: 3 */
 	enum log_level log_level;    /* for hooks.log */
 	const struct configuration *configuration; /* template, copied; NULL: the defaults */
+	const struct configuration_ops *configuration_ops; /* of every peer; NULL: ConfigUpdate is refused */
+	void *configuration_ctx;
 	struct net_hooks hooks;
 	void *ctx;
 };

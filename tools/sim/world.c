@@ -308,6 +308,8 @@ static struct net *world_net_new(struct world *w)
 		.bootstrap_count = w->options.bootstrap_count,
 		.log_level = w->options.log_level,
 		.configuration = w->configuration,
+		.configuration_ops = w->options.configuration_ops,
+		.configuration_ctx = w->options.configuration_ctx,
 		.hooks = {
 			.storage_new = world_storage_new,
 			.storage_free = world_storage_free,

@@ -31,6 +31,8 @@ struct world_options {
 	void (*started)(void *ctx, struct world *w, size_t node); /* a node's peer was made; before peer_start */
 	void *ctx;
 	const struct configuration *configuration; /* template, copied; NULL: the defaults */
+	const struct configuration_ops *configuration_ops; /* of every peer; NULL: ConfigUpdate is refused */
+	void *configuration_ctx;
 	uint32_t nodes_per_user; /* so many nodes in a row have one user; 0: 1 */
 	bool no_certificates;    /* without the certificate store usage, which peald always runs */
 };
