@@ -27,7 +27,8 @@
 #define REPLICA_WAIT_MS 3000u      /* an owner's patience with its replicas */
 #define SWEEP_SETTLE_MS 50u        /* changes of the topology come in bursts */
 #define SWEEP_RETRY_MS 5000u
-#define PARTING_HOLD_MS 10000u     /* nothing is forgotten so soon after a change: two may take themselves for its owner */
+/* Nothing is forgotten so soon after a change: two may take themselves for its owner. */
+#define PARTING_HOLD_MS 10000u
 #define LINKS_CHECK_S 10u          /* a replica that starts again within a moment changes no neighbourhood */
 
 static void replication_sweep(void *ctx, struct now now);

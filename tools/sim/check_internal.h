@@ -72,8 +72,8 @@ struct check_transaction {
 	uint64_t id;
 	uint64_t at_ms;
 	uint16_t hops;
-	bool is_source_routed;
-	bool is_whole; /* seen from its first hop on: else the entry was another's meanwhile */ /* passing a node twice is what it was told to */
+	bool is_source_routed; /* passing a node twice is what it was told to */
+	bool is_whole;         /* seen from its first hop on: else the entry was another's meanwhile */
 };
 
 struct check {
