@@ -8,7 +8,7 @@
 
 #include "overlay/base/invariant.h"
 
-#define MAP_ROOM_MORE 4        /* entries beyond half as many again */
+#define MAP_ROOM_MORE 2        /* entries beyond a quarter more than there are */
 #define MAP_KEY_INLINE 16      /* bytes: a Node-ID needs no memory of its own */
 #define MAP_SLOT_EMPTY 0u
 #define MAP_SLOT_GONE UINT32_MAX
@@ -176,7 +176,7 @@ static void map_rebuild(struct map *m, uint32_t room)
 /* With room to grow, and for the next rebuild to be a while off; but there are many small maps. */
 static uint32_t map_room_wanted(const struct map *m)
 {
-	return m->count + m->count / 2 + MAP_ROOM_MORE;
+	return m->count + m->count / 4 + MAP_ROOM_MORE;
 }
 
 static void map_release(struct map *m)
@@ -190,7 +190,7 @@ static void map_release(struct map *m)
 
 void map_trim(struct map *m)
 {
-	if (m->count > 0 && m->room > 2 * map_room_wanted(m))
+	if (m->count > 0 && m->room > map_room_wanted(m) + m->count / 2 + MAP_ROOM_MORE)
 		map_rebuild(m, map_room_wanted(m));
 }
 
