@@ -416,6 +416,7 @@ void chord_free(struct chord *c)
 	partition_stop(c);
 	leave_stop(c);
 	timer_disarm(peer_timers(c->peer), &c->hold_timer);
+	timer_disarm(peer_timers(c->peer), &c->bound_timer);
 	surplus_stop(c);
 	quarantine_stop(c);
 	chord_attach_stop(c);

@@ -123,7 +123,7 @@ enum join_state {
 struct join {
 	enum join_state state;
 	struct instant started;  /* the join; later: being a member */
-	struct instant learning; /* the current try's JOIN_LEARN */
+	struct instant learning; /* when the current try's JOIN_LEARN, or JOIN_ADMITTED, began */
 	link_id bootstrap;
 	struct node_id admitting; /* the Admitting Peer */
 	bool has_learnt;          /* its Update came */
@@ -182,6 +182,7 @@ struct chord {
 	 * owns, though the link to it is only being made. */
 	struct node_id bound;
 	bool has_bound;
+	struct timer bound_timer; /* it is dead, or it would have a link to us by then */
 	struct chord_finger *fingers; /* owned */
 	size_t finger_count;
 	struct fingers_search searches[FINGERS_SEARCHES_MAX];

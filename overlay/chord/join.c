@@ -13,6 +13,8 @@
 #define JOIN_LEARN_STEP_MS 300 /* then the Admitting Peer is asked for its Update again */
 #define JOIN_ASKED_MS 1000     /* beyond the Maximum Request Lifetime of the Join */
 #define JOIN_ADMITTED_MS 15000 /* for the data and the Update that places us */
+#define JOIN_ADMITTED_STEP_MS 1000 /* then the Admitting Peer is asked for that Update: it may be lost */
+#define JOIN_BOUND_MS 8000 /* for a link to the predecessor we were told of */
 #define JOIN_RETRY_MS 200      /* after Error_In_Progress */
 #define JOIN_MOVED_MS 30       /* after Error_Not_Found: it is ours no longer, another one is */
 #define JOIN_BACKOFF_MS 500    /* after another failure; doubles */
@@ -97,6 +99,28 @@ static void join_learn_on(struct chord *c, struct now now)
 	}
 }
 
+/* The Admitting Peer gave our part up when it sent the Update that places us: until that comes nobody has it. */
+static void join_admitted_on(struct chord *c, struct now now)
+{
+	struct instant latest = instant_add(c->join.learning, duration_ms(JOIN_ADMITTED_MS));
+
+	if (instant_due(latest, now.mono)) {
+		join_fail(c, now, ERR_REQUEST_TIMEOUT);
+		return;
+	}
+	update_ask(c, now, &c->join.admitting);
+	join_enter(c, now, JOIN_ADMITTED, JOIN_ADMITTED_STEP_MS);
+}
+
+static void join_bound_over(void *ctx, struct now now)
+{
+	struct chord *c = ctx;
+
+	c->now_hint = now.mono;
+	c->has_bound = false;
+	chord_tell_storage(c, now);
+}
+
 static void join_expired(void *ctx, struct now now)
 {
 	struct chord *c = ctx;
@@ -111,9 +135,11 @@ static void join_expired(void *ctx, struct now now)
 	case JOIN_LEARN:
 		join_learn_on(c, now);
 		break;
+	case JOIN_ADMITTED:
+		join_admitted_on(c, now);
+		break;
 	case JOIN_FIND:
 	case JOIN_ASKED:
-	case JOIN_ADMITTED:
 		join_fail(c, now, ERR_REQUEST_TIMEOUT);
 		break;
 	}
@@ -225,7 +251,8 @@ static void join_answered(void *ctx, struct now now, const struct response *resp
 		join_fail(c, now, ERR_FORBIDDEN);
 		return;
 	}
-	join_enter(c, now, JOIN_ADMITTED, JOIN_ADMITTED_MS);
+	c->join.learning = now.mono;
+	join_enter(c, now, JOIN_ADMITTED, JOIN_ADMITTED_STEP_MS);
 }
 
 static void join_ask(struct chord *c, struct now now)
@@ -270,6 +297,8 @@ void join_on_update(struct chord *c, struct now now, const struct node_id *from,
 		    !quarantine_has(c, now, &u->predecessors[1])) {
 			c->bound = u->predecessors[1];
 			c->has_bound = true;
+			timer_arm(peer_timers(c->peer), &c->bound_timer,
+				  instant_add(now.mono, duration_ms(JOIN_BOUND_MS)), join_bound_over, c);
 		}
 		join_done(c, now);
 		return;

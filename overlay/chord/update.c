@@ -465,6 +465,10 @@ static void update_on_request(void *ctx, struct now now, const struct incoming *
 	/* A direct link is as good as an attached one: the certificate was verified with it. */
 	node->is_attached = true;
 	node->born_s = update_birth(now, u.uptime);
+	/* Its Leave may have been late, and this be the next process: what was under way when it left is over by the
+	 * end of the quarantine. */
+	if (!quarantine_has(c, now, from))
+		node->has_left = false;
 	if (!node->has_left)
 		(void)chord_tables_set_ready(c, now, from, true);
 	update_learn(c, now, from, &u);

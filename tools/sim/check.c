@@ -84,6 +84,9 @@ static void check_on_stopping(void *ctx, size_t node, enum world_stop how)
 	c->dropped_limit += peer_counters(net_peer(world_net(c->world), node))->dropped_limit;
 	check_storage_stopping(c, node, how);
 	check_ring_gone(c, node);
+	/* It forms a ring of its own, as there was none: another one is found like after a partition. */
+	if (how == WORLD_STOP_AGAIN)
+		check_ring_disturbed(c);
 }
 
 static void check_on_arriving(void *ctx, size_t node, size_t from, struct slice bytes)

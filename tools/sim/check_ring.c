@@ -460,6 +460,17 @@ static void ring_check_claims(struct check *c, const struct check_part *part, si
 			      "take", others, node);
 }
 
+/* What lasted before an excuse does not count after it: nobody looked in between. */
+static void ring_begin_anew(struct check *c, struct check_part *part)
+{
+	part->principals_ms = part->split_ms = part->loopy_ms = 0;
+	for (size_t i = 0; i < part->count; i++) {
+		struct check_node *n = &c->nodes[part->members[i]];
+
+		n->unclaimed_ms = n->crowded_ms = n->doubled_ms = 0;
+	}
+}
+
 static void ring_check_part(struct check *c, struct check_part *part)
 {
 	struct topology_view view;
@@ -473,6 +484,8 @@ static void ring_check_part(struct check *c, struct check_part *part)
 	}
 	ring_check_principals(c, part);
 	ring_check_one(c, part);
+	if (part->is_excused)
+		ring_begin_anew(c, part);
 	for (size_t i = 0; i < part->count && !part->is_excused; i++)
 		if (!c->nodes[part->members[i]].is_hostile)
 			ring_check_claims(c, part, i);
