@@ -153,8 +153,9 @@ static void stabilize_on_route_query(void *ctx, struct now now, const struct inc
 	}
 	route_query_ans_put(&w, &answer);
 	transport_answer(c->peer, now, request->handle, writer_slice(&w), NULL, 0);
-	/* Only to nodes linked to us: others could not accept it. */
-	if (query.send_update && chord_tables_find(c, &request->signer.node_id) != NULL)
+	/* Only to nodes linked to us: others could not accept it. A link that neither end attached will do: the other
+	 * end may take it for the one it had to our former process. */
+	if (query.send_update && (request->direct || chord_tables_find(c, &request->signer.node_id) != NULL))
 		update_send(c, now, &request->signer.node_id, CHORD_FULL);
 }
 
