@@ -5,7 +5,7 @@
 
 #include "overlay/chord/chord_state.h"
 
-#define CHORD_ROOM_STEP 16 /* nodes */
+#define CHORD_ROOM_STEP 4 /* nodes */
 
 /* The place of `id` among the nodes, or where it would go. */
 static size_t chord_tables_place(const struct chord *c, const struct node_id *id)
