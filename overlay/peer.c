@@ -21,7 +21,7 @@
 #define PEER_LINKS_MAX 256
 #define PEER_DATAGRAM_MTU 1200 /* bytes of payload that pass nearly everywhere */
 #define PEER_DATAGRAM_MTU_MIN 512
-#define PEER_LEAVE_TIMEOUT_S 5
+#define PEER_LEAVE_TIMEOUT_S 13
 
 /* ---- Ports that nobody has set yet: a node that knows nobody and stores nothing. ---- */
 

@@ -57,7 +57,7 @@ void peer_set_storage(struct peer *p, const struct storage_ops *ops, void *ctx);
 void peer_start(struct peer *p, struct now now, const struct address *cached, size_t cached_count,
 		enum overlay_link_type cached_type);
 
-/* Hands over, sends Leave, then PEER_LEFT (after at most 5 s). */
+/* Hands over, sends Leave, then PEER_LEFT (after at most 13 s; commonly at once). */
 void peer_leave(struct peer *p, struct now now);
 
 /* An incoming connection whose handshake is done. `certificate` is the other end's DER. Returns the new

@@ -157,8 +157,10 @@ struct admission {
 struct leaving {
 	bool is_active;
 	bool has_handed_over;
+	struct node_id to;  /* who is given our share */
 	size_t outstanding; /* Leaves not answered yet */
 	struct timer timer;
+	struct timer again_timer; /* to the next try of handing over */
 };
 
 struct chord {
@@ -354,6 +356,8 @@ void partition_check(struct chord *c, struct now now, link_id link, const struct
 
 void leave_start(struct chord *c);
 void leave_begin(struct chord *c, struct now now);
+/* The Neighbor Table changed: should our successor be another one, our share goes to that. */
+void leave_on_neighbors(struct chord *c, struct now now);
 /* Tells the other end of `link` that we are no member (yet): it may take us for the process that we were before
  * we started again, and so send our own Attach back to us. */
 void leave_disclaim(struct chord *c, struct now now, link_id link);

@@ -340,6 +340,7 @@ void chord_tables_recompute(struct chord *c, struct now now)
 	if (!c->is_member)
 		return;
 	chord_tables_changed(c, now, &old);
+	leave_on_neighbors(c, now);
 	if (c->successor_count == 0 && !c->leaving.is_active) {
 		/* 10.7.1: all successors lost. We go on serving what we hold, and look for the ring. */
 		log_warning(peer_log(c->peer), "ring.lost", "fingers=0");

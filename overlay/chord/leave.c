@@ -5,13 +5,15 @@
 #include "overlay/transport.h"
 #include "overlay/wire/body_routing.h"
 
-#define LEAVE_HAND_OVER_MS 3000 /* then we leave with what was handed over */
+#define LEAVE_HAND_OVER_MS 10000 /* then we leave with what was handed over */
+#define LEAVE_AGAIN_MS 500       /* until the next try: the successor may be dead, and another one come forward */
 #define LEAVE_ANSWERS_MS 1000   /* for the neighbours to hear of it */
 #define LEAVE_BODY_MAX (NODE_ID_LENGTH + 8 + CHORD_REACH_MAX * NODE_ID_LENGTH)
 
 static void leave_end(struct chord *c, struct now now)
 {
 	timer_disarm(peer_timers(c->peer), &c->leaving.timer);
+	timer_disarm(peer_timers(c->peer), &c->leaving.again_timer);
 	c->is_member = false;
 	log_info(peer_log(c->peer), "leave.done", "unanswered=%zu", c->leaving.outstanding);
 	peer_set_state(c->peer, now, PEER_LEFT);
@@ -70,6 +72,7 @@ static void leave_tell(void *ctx, struct now now)
 	if (c->leaving.has_handed_over)
 		return;
 	c->leaving.has_handed_over = true;
+	timer_disarm(peer_timers(c->peer), &c->leaving.again_timer);
 	/* chord_tables_neighbors names the successors first. */
 	for (size_t i = 0; i < count; i++)
 		leave_send(c, now, &neighbors[i], i < c->successor_count, true);
@@ -85,17 +88,6 @@ static void leave_tell(void *ctx, struct now now)
 		  instant_add(now.mono, duration_ms(LEAVE_ANSWERS_MS)), leave_expired, c);
 }
 
-static void leave_handed_over(void *ctx, struct now now, int err)
-{
-	struct chord *c = ctx;
-
-	if (!c->leaving.is_active)
-		return;
-	if (err != 0)
-		log_warning(peer_log(c->peer), "leave.not_handed_over", "error=%s", error_name(err));
-	leave_tell(c, now);
-}
-
 /* Where our share begins: what we own and what we hold as a replica, for the owner may be dead without
  * anybody's knowing yet, and we the last who has it. */
 static const struct node_id *leave_after(const struct chord *c)
@@ -105,10 +97,49 @@ static const struct node_id *leave_after(const struct chord *c)
 	return &c->self;
 }
 
-void leave_begin(struct chord *c, struct now now)
+static void leave_handed_over(void *ctx, struct now now, int err);
+
+/* To who follows us now. */
+static void leave_hand_over(void *ctx, struct now now)
 {
+	struct chord *c = ctx;
 	const struct storage_port *s = peer_storage(c->peer);
 
+	c->now_hint = now.mono;
+	if (s == NULL || s->ops == NULL || c->successor_count == 0) {
+		leave_tell(c, now);
+	} else {
+		c->leaving.to = c->successors[0];
+		s->ops->hand_over(s->ctx, now, &c->successors[0], leave_after(c), &c->self, leave_handed_over, c);
+	}
+}
+
+void leave_on_neighbors(struct chord *c, struct now now)
+{
+	if (!c->leaving.is_active || c->leaving.has_handed_over || c->successor_count == 0 ||
+	    node_id_equal(&c->successors[0], &c->leaving.to))
+		return;
+	timer_arm(peer_timers(c->peer), &c->leaving.again_timer, now.mono, leave_hand_over, c);
+}
+
+/* A failure leaves the time that there is for another try. */
+static void leave_handed_over(void *ctx, struct now now, int err)
+{
+	struct chord *c = ctx;
+
+	if (!c->leaving.is_active || c->leaving.has_handed_over)
+		return;
+	if (err == 0) {
+		leave_tell(c, now);
+		return;
+	}
+	log_warning(peer_log(c->peer), "leave.not_handed_over", "error=%s", error_name(err));
+	timer_arm(peer_timers(c->peer), &c->leaving.again_timer,
+		  instant_add(now.mono, duration_ms(LEAVE_AGAIN_MS)), leave_hand_over, c);
+}
+
+void leave_begin(struct chord *c, struct now now)
+{
 	c->now_hint = now.mono;
 	if (c->leaving.is_active)
 		return;
@@ -129,11 +160,7 @@ void leave_begin(struct chord *c, struct now now)
 	}
 	timer_arm(peer_timers(c->peer), &c->leaving.timer,
 		  instant_add(now.mono, duration_ms(LEAVE_HAND_OVER_MS)), leave_tell, c);
-	if (s == NULL || s->ops == NULL)
-		leave_tell(c, now);
-	else
-		s->ops->hand_over(s->ctx, now, &c->successors[0], leave_after(c), &c->self,
-				  leave_handed_over, c);
+	leave_hand_over(c, now);
 }
 
 void leave_disclaim(struct chord *c, struct now now, link_id link)
@@ -215,4 +242,5 @@ void leave_start(struct chord *c)
 void leave_stop(struct chord *c)
 {
 	timer_disarm(peer_timers(c->peer), &c->leaving.timer);
+	timer_disarm(peer_timers(c->peer), &c->leaving.again_timer);
 }
