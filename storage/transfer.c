@@ -23,6 +23,7 @@
 struct transfer_load {
 	const struct stored_value **values; /* arena; by version */
 	size_t count;
+	bool is_all; /* none is left for another message */
 	struct slice certificates[SECURITY_BLOCK_CERTIFICATES_MAX];
 	size_t certificate_count;
 	size_t bytes; /* of values and certificates */
@@ -85,6 +86,7 @@ static int transfer_choose(const struct storage *s, const struct stored_resource
 		if (certificate > 0)
 			load->certificates[load->certificate_count++] = v->certificate->der;
 	}
+	load->is_all = load->count == newer;
 	return 0;
 }
 
@@ -220,7 +222,7 @@ int transfer_start(struct storage *s, struct now now, struct stored_resource *r,
 		t->replica_number = replica_number;
 		t->via = link_find_node(s->peer, node);
 		/* Versions whose values are gone again count as held. */
-		t->upto = load.count > 0 ? load.values[load.count - 1]->version : r->version;
+		t->upto = load.is_all ? r->version : load.values[load.count - 1]->version;
 		err = transfer_send(t, now, METHOD_STORE, body, &load, transfer_stored);
 		if (err != 0)
 			transfer_free(t);
@@ -244,11 +246,11 @@ static uint32_t transfer_kind_replicas(const struct storage *s, const struct sto
 	return count;
 }
 
-/* The fewest of any Kind. */
-static uint32_t transfer_replicas(const struct storage *s, const struct response *response)
+/* The fewest of any Kind. An answer to a Store of nothing (what was new is gone again) says nothing: `former`. */
+static uint32_t transfer_replicas(const struct storage *s, const struct response *response, uint32_t former)
 {
 	struct reader r = reader_of(response->body);
-	uint32_t fewest = 0;
+	uint32_t fewest = former;
 	struct store_ans ans;
 	struct arena arena;
 
@@ -350,7 +352,7 @@ static void transfer_confirm(struct holder *h, struct now now, const struct tran
 	bool is_alias = !node_id_equal(&h->node, &t->node);
 
 	h->link = link_find_node(t->storage->peer, &h->node);
-	h->replicas = transfer_replicas(t->storage, response);
+	h->replicas = transfer_replicas(t->storage, response, h->replicas);
 	if (h->crossed) {
 		h->confirmed = 0;
 		h->retry = instant_add(now.mono, duration_s(TRANSFER_RETRY_FIRST_S));
