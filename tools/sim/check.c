@@ -186,6 +186,9 @@ void check_second(struct check *c)
 	check_ring_all(c);
 	check_storage_all(c);
 	for (size_t i = 0; i < c->count; i++)
+		if (disk_fault_of(world_disk(c->world, i)) != DISK_OK)
+			c->nodes[i].disk_ms = check_now_ms(c);
+	for (size_t i = 0; i < c->count; i++)
 		if (world_storage(c->world, i) != NULL && !c->nodes[i].is_hostile)
 			check_routing_limits(c, i);
 }

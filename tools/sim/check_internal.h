@@ -29,6 +29,7 @@ struct check_node {
 	bool is_paused;
 	unsigned group;   /* index of its part, below CHECK_GROUPS */
 	uint64_t joined_ms;  /* since when it is a member; 0: it is none */
+	uint64_t disk_ms;    /* when its disk was last seen failing; 0: never */
 	uint64_t gone_ms;    /* when it last stopped, left or stood still; 0: never */
 	uint32_t place;      /* among the members of its part */
 	uint32_t next;       /* node: the first live one of its successors; CHECK_NONE: none */

@@ -137,6 +137,24 @@ static bool storage_place_is_hostile(const struct check *c, const struct record 
 	return false;
 }
 
+/* How many of the three whose task it is could not take it, for their disks failed: as good as dead holders. */
+static size_t storage_place_disks(const struct check *c, const struct record *r)
+{
+	const struct check_part *part = &c->parts[c->nodes[r->node].group];
+	struct node_id point;
+	size_t place, failing = 0;
+
+	if (part->count == 0 || node_id_from_resource_id(&r->resource, &point) != 0)
+		return 0;
+	place = check_place(c, part, &point);
+	for (size_t i = 0; i < CHECK_COPIES && i < part->count; i++) {
+		const struct check_node *n = &c->nodes[part->members[(place + i) % part->count]];
+
+		failing += n->disk_ms != 0 && check_now_ms(c) - n->disk_ms <= c->window_ms;
+	}
+	return failing;
+}
+
 /* The stopped nodes whose disks have it. */
 static void storage_list_stopped(const struct check_record *known, uint64_t serial, char *text, size_t size)
 {
@@ -158,6 +176,7 @@ static void storage_lost(struct check *c, struct record *r, const struct check_r
 
 	for (size_t i = 0; i < CHECK_COPIES; i++)
 		failures += known->failed_ms[i] != 0 && now_ms - known->failed_ms[i] <= c->window_ms;
+	failures += storage_place_disks(c, r);
 	seasoned = failures + storage_seasoned(c);
 	needed = seasoned < CHECK_COPIES ? seasoned : CHECK_COPIES;
 	storage_list_stopped(known, serial, stopped, sizeof(stopped));

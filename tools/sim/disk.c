@@ -194,6 +194,8 @@ void disk_wipe(struct disk *d)
 	}
 }
 
+enum disk_fault disk_fault_of(const struct disk *d) { return d->fault; }
+
 void disk_set_fault(struct disk *d, enum disk_fault fault)
 {
 	static const enum vfs_fault faults[] = {

@@ -37,6 +37,7 @@ void disk_wipe(struct disk *d);
 
 /* Holds from here on, until changed, across restarts too. */
 void disk_set_fault(struct disk *d, enum disk_fault fault);
+enum disk_fault disk_fault_of(const struct disk *d);
 
 /* Calls so far since disk_new: of the backend (memory) or of the file system (SQLite). */
 uint64_t disk_call_count(const struct disk *d);
