@@ -205,7 +205,16 @@ void replication_committed(struct storage *s, struct now now)
 	}
 }
 
-void replication_source(struct stored_resource *r, const struct node_id *from, uint8_t replica_number)
+static size_t replication_held(const struct stored_resource *r)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < r->kind_count; i++)
+		count += r->kinds[i]->count;
+	return count;
+}
+
+void replication_source(struct stored_resource *r, const struct node_id *from, uint8_t replica_number, size_t count)
 {
 	bool forgets = replica_number == REPLICA_PARTING;
 
@@ -221,8 +230,12 @@ void replication_source(struct stored_resource *r, const struct node_id *from, u
 			h->crossed = true;
 	}
 	r->is_parting = false;
-	if (replica_number > 0 && !forgets)
-		r->owner = *from;
+	if (replica_number == 0 || forgets)
+		return;
+	/* A new owner begins with all it has; what we hold beyond that it does not know. */
+	if (!node_id_equal(&r->owner, from) && replication_held(r) > count)
+		r->owner_may_lack_it = true;
+	r->owner = *from;
 }
 
 /* ---- The sweep ---- */
@@ -482,7 +495,10 @@ static void replication_check_links(void *ctx, struct now now)
 
 void replication_taken(struct storage *s, struct now now, const struct node_id *point)
 {
-	if (replication_role(s, point) == RESPONSIBLE_NOT)
+	const struct stored_resource *r = store_resource(&s->store, point);
+	enum responsibility role = replication_role(s, point);
+
+	if (role == RESPONSIBLE_NOT || (role == RESPONSIBLE_REPLICA && r != NULL && r->owner_may_lack_it))
 		replication_sweep_soon(s, now, SWEEP_RETRY_MS);
 }
 

@@ -26,8 +26,8 @@ void replication_transferred(struct storage *s, struct now now, const struct tra
  * (RFC 6940 10.4). */
 #define REPLICA_PARTING 255
 
-/* `from` stored here what it holds of `r`, with this replica number. */
-void replication_source(struct stored_resource *r, const struct node_id *from, uint8_t replica_number);
+/* `from` stored `count` values of what it holds of `r` here, with this replica number. */
+void replication_source(struct stored_resource *r, const struct node_id *from, uint8_t replica_number, size_t count);
 /* A Store for `point` was taken. When we are not to hold it, as who sent it did not know yet, it is looked at again
  * even if nothing around us changes any more. */
 void replication_taken(struct storage *s, struct now now, const struct node_id *point);

@@ -365,17 +365,19 @@ static void store_apply(struct store_work *w, struct now now)
 	struct store_wait *wait =
 		memory_alloc(sizeof(*wait) + w->req.kind_count * sizeof(wait->kinds[0]));
 	struct stored_resource *r;
+	size_t count = 0;
 
 	for (size_t i = 0; i < w->req.kind_count; i++) {
 		struct store_part *part = &w->parts[i];
 
+		count += part->count;
 		store_apply_part(w, now, part);
 		wait->kinds[i].kind = part->kind->id;
 		wait->kinds[i].generation_counter = part->stored == NULL ? 0 : part->stored->generation;
 	}
 	r = store_resource(&s->store, &w->point);
 	if (r != NULL)
-		replication_source(r, &w->request->signer.node_id, w->req.replica_number);
+		replication_source(r, &w->request->signer.node_id, w->req.replica_number, count);
 	replication_taken(s, now, &w->point);
 	wait->storage = s;
 	wait->point = w->point;
