@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct storage_peer {
 	struct now now;
 	struct fake_security *fake;
+	struct configuration *configuration; /* owned; the peer borrows it */
 	struct backend backend;
 	struct peer *peer;
 	struct chord *chord;
@@ -70,7 +71,7 @@ static inline void storage_peer_start(struct storage_peer *s)
 
 		invariant(kind_add(&c->kinds, &k) == 0);
 	}
-	o->configuration = c;
+	o->configuration = s->configuration = c;
 	o->security = fake_security_port(s->fake);
 	o->first = true;
 	s->peer = peer_new(o);
@@ -79,7 +80,6 @@ static inline void storage_peer_start(struct storage_peer *s)
 	peer_start(s->peer, s->now, NULL, 0, OVERLAY_LINK_TLS_TCP_FH_NO_ICE);
 	storage_peer_run(s);
 	invariant(peer_state(s->peer) == PEER_JOINED);
-	free(c);
 	free(o);
 }
 
@@ -88,6 +88,7 @@ static inline void storage_peer_stop(struct storage_peer *s)
 	storage_free(s->storage);
 	chord_free(s->chord);
 	peer_free(s->peer);
+	free(s->configuration);
 }
 
 static inline struct storage_peer *storage_peer_new(void)

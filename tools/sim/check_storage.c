@@ -121,38 +121,24 @@ static size_t storage_seasoned(const struct check *c)
 	return count;
 }
 
-/* One of the three whose task it is to hold the record is hostile. */
-static bool storage_place_is_hostile(const struct check *c, const struct record *r)
+/* How many of the three whose task it is to hold the record cannot be counted on: hostile ones, and those whose
+ * disks failed so that they could not take it. */
+static void storage_place_doubt(const struct check *c, const struct record *r, size_t *hostile, size_t *failing)
 {
 	const struct check_part *part = &c->parts[c->nodes[r->node].group];
 	struct node_id point;
 	size_t place;
 
-	if (!c->options.has_hostile || part->count == 0 || node_id_from_resource_id(&r->resource, &point) != 0)
-		return false;
-	place = check_place(c, part, &point);
-	for (size_t i = 0; i < CHECK_COPIES && i < part->count; i++)
-		if (c->nodes[part->members[(place + i) % part->count]].is_hostile)
-			return true;
-	return false;
-}
-
-/* How many of the three whose task it is could not take it, for their disks failed: as good as dead holders. */
-static size_t storage_place_disks(const struct check *c, const struct record *r)
-{
-	const struct check_part *part = &c->parts[c->nodes[r->node].group];
-	struct node_id point;
-	size_t place, failing = 0;
-
+	*hostile = *failing = 0;
 	if (part->count == 0 || node_id_from_resource_id(&r->resource, &point) != 0)
-		return 0;
+		return;
 	place = check_place(c, part, &point);
 	for (size_t i = 0; i < CHECK_COPIES && i < part->count; i++) {
 		const struct check_node *n = &c->nodes[part->members[(place + i) % part->count]];
 
-		failing += n->disk_ms != 0 && check_now_ms(c) - n->disk_ms <= c->window_ms;
+		*hostile += n->is_hostile;
+		*failing += n->disk_ms != 0 && check_now_ms(c) - n->disk_ms <= c->window_ms;
 	}
-	return failing;
 }
 
 /* The stopped nodes whose disks have it. */
@@ -171,17 +157,17 @@ static void storage_list_stopped(const struct check_record *known, uint64_t seri
 static void storage_lost(struct check *c, struct record *r, const struct check_record *known, uint64_t serial)
 {
 	uint64_t now_ms = check_now_ms(c);
-	size_t failures = 0, seasoned, needed;
+	size_t failures, hostile, seasoned, needed;
 	char stopped[60];
 
+	storage_place_doubt(c, r, &hostile, &failures);
 	for (size_t i = 0; i < CHECK_COPIES; i++)
 		failures += known->failed_ms[i] != 0 && now_ms - known->failed_ms[i] <= c->window_ms;
-	failures += storage_place_disks(c, r);
 	seasoned = failures + storage_seasoned(c);
 	needed = seasoned < CHECK_COPIES ? seasoned : CHECK_COPIES;
 	storage_list_stopped(known, serial, stopped, sizeof(stopped));
 	r->is_excused = true;
-	if ((failures > 0 && failures >= needed) || storage_place_is_hostile(c, r)) {
+	if ((failures > 0 && failures >= needed) || hostile > 0) {
 		c->excused[CHECK_NOT_LOST]++;
 		return;
 	}
