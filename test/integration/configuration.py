@@ -27,10 +27,10 @@ def document_spreads(ring):
     fetch_document(ring, first)
     first.start().wait_joined()
     others = [p for p in ring.peers if p is not late]
-    wait_until(lambda: all(sequence(p) == 2 for p in others), 20, "the newer document reaches every peer")
+    wait_until(lambda: all(sequence(p) == 2 for p in others), 60, "the newer document reaches every peer")
     # And one that was away joins with the older document.
     late.start().wait_joined()
-    wait_until(lambda: sequence(late) == 2, 10, "who was away has the newer document")
+    wait_until(lambda: sequence(late) == 2, 60, "who was away has the newer document")
     ring.wait_consistent(5)
 
 
@@ -68,8 +68,8 @@ def who_cannot_follow_leaves(ring):
         "<mandatory-extension>urn:ietf:params:xml:ns:p2p:config-base:sip</mandatory-extension>").stdout)
     first.start().wait_joined()
     others = [p for p in ring.peers if p is not outdated]
-    wait_until(lambda: all(sequence(p) == 3 for p in others), 20, "the newer document reaches who knows it")
-    wait_until(lambda: outdated.state() == "left", 30, "who does not know the extension leaves")
+    wait_until(lambda: all(sequence(p) == 3 for p in others), 90, "the newer document reaches who knows it")
+    wait_until(lambda: outdated.state() == "left", 90, "who does not know the extension leaves")
     wait_until(lambda: "configuration.unsupported" in outdated.log(), 5, "and says why")
     assert outdated.log().count("upgrade Peal") == 1
     ring.wait_consistent(4)
@@ -77,7 +77,7 @@ def who_cannot_follow_leaves(ring):
     outdated.stop()
     outdated.program = ring.program("node/peald")
     outdated.start().wait_joined()
-    wait_until(lambda: sequence(outdated) == 3, 10, "the upgraded peer has the newer document")
+    wait_until(lambda: sequence(outdated) == 3, 60, "the upgraded peer has the newer document")
     ring.wait_consistent(5)
 
 

@@ -55,6 +55,7 @@ struct check_record {
 	struct check_holder *holders; /* owned */
 	uint32_t holder_count, holder_room;
 	uint64_t failed_ms[CHECK_COPIES]; /* the latest failures of holders */
+	unsigned failed_group;            /* where the latest of them was */
 	unsigned next_failure;
 	bool is_dirty;
 };

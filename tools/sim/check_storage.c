@@ -106,17 +106,22 @@ static bool storage_is_held(const struct check *c, const struct check_record *r,
 	return false;
 }
 
-/* Peers that ought to have got a copy by now. */
-static size_t storage_seasoned(const struct check *c)
+/* Peers of the part of the overlay that ought to have got a copy by now, without those that are just stopping. */
+static size_t storage_seasoned(const struct check *c, const struct check_record *known)
 {
-	uint64_t now_ms = check_now_ms(c);
 	size_t count = 0;
 
 	for (size_t i = 0; i < c->count; i++) {
 		const struct check_node *n = &c->nodes[i];
 
-		count += world_storage(c->world, i) != NULL && n->joined_ms != 0
-				       && now_ms - n->joined_ms > c->settle_ms;
+		count += world_storage(c->world, i) != NULL && n->group == known->failed_group && n->joined_ms != 0 &&
+			 check_now_ms(c) - n->joined_ms > c->settle_ms;
+	}
+	for (uint32_t i = 0; i < known->holder_count; i++) {
+		size_t node = known->holders[i].node;
+
+		count -= count > 0 && !known->holders[i].is_running && world_storage(c->world, node) != NULL &&
+			 c->nodes[node].group == known->failed_group;
 	}
 	return count;
 }
@@ -163,7 +168,7 @@ static void storage_lost(struct check *c, struct record *r, const struct check_r
 	storage_place_doubt(c, r, &hostile, &failures);
 	for (size_t i = 0; i < CHECK_COPIES; i++)
 		failures += known->failed_ms[i] != 0 && now_ms - known->failed_ms[i] <= c->window_ms;
-	seasoned = failures + storage_seasoned(c);
+	seasoned = failures + storage_seasoned(c, known);
 	needed = seasoned < CHECK_COPIES ? seasoned : CHECK_COPIES;
 	storage_list_stopped(known, serial, stopped, sizeof(stopped));
 	r->is_excused = true;
@@ -172,8 +177,7 @@ static void storage_lost(struct check *c, struct record *r, const struct check_r
 		return;
 	}
 	check_violate(c, CHECK_NOT_LOST, r->node,
-		      "the record of user%zu stored by node %zu, content %llu, acknowledged with two replicas "
-		      "%llu s ago "
+		      "the record of user%zu stored by node %zu, content %llu, acknowledged with two replicas %llu s ago "
 		      "and good for %llu s more, is held by no running node; %zu of its holders failed within the last "
 		      "%llu s; stopped nodes whose disks have it: %s", r->user, r->node, (unsigned long long)serial,
 		      (unsigned long long)(world_now(c->world).wall.ms - r->acknowledged_ms) / 1000,
@@ -275,14 +279,12 @@ static size_t storage_read(struct check *c, size_t node)
 			in_kind = 0;
 		}
 		if (kind != NULL && ++in_kind > kind->max_count)
-			check_violate(c, CHECK_VALUES, node, "node %zu holds %zu values of Kind %u under one "
-			"Resource-ID; "
+			check_violate(c, CHECK_VALUES, node, "node %zu holds %zu values of Kind %u under one Resource-ID; "
 				      "at most %u are allowed", node, in_kind, row.kind, kind->max_count);
 		/* A removal is kept as long as what it removed could have lived. */
 		if (row.data.value.data.exists && row.remaining_s > row.data.lifetime)
 			check_violate(c, CHECK_VALUES, node, "a value at node %zu has %u s to live, more than "
-			"the %u s it came "
-				      "with", node, row.remaining_s, row.data.lifetime);
+			"the %u s it came with", node, row.remaining_s, row.data.lifetime);
 		count++;
 	}
 	if (count > 0)
@@ -301,8 +303,7 @@ static void storage_check_kept(struct check *c, size_t node, const struct check_
 	if (new->storage_time < old->storage_time)
 		check_violate(c, CHECK_NO_ROLLBACK, node,
 			      "node %zu held a value of storage time %llu and holds one of %llu in its place, "
-			      "though the newer "
-			      "one had %llu s to live (content %llu, then %llu)", node,
+			      "though the newer one had %llu s to live (content %llu, then %llu)", node,
 			      (unsigned long long)old->storage_time, (unsigned long long)new->storage_time,
 			      (unsigned long long)(old->expires_ms - now_ms) / 1000, (unsigned long long)old->serial,
 			      (unsigned long long)new->serial);
@@ -352,8 +353,7 @@ static void storage_check_missing(struct check *c, size_t node, const struct che
 	    world_has_own_clock(c->world, node))
 		return;
 	check_violate(c, CHECK_NO_ROLLBACK, node,
-		      "node %zu came back with its disk, but without a value of storage time %llu (content "
-		      "%llu) that it held "
+		      "node %zu came back with its disk, but without a value of storage time %llu (content %llu) that it held "
 		      "when it stopped and that has %llu s to live", node, (unsigned long long)old->storage_time,
 		      (unsigned long long)old->serial, (unsigned long long)(old->expires_ms - check_now_ms(c)) / 1000);
 }
@@ -480,8 +480,10 @@ void check_storage_stopping(struct check *c, size_t node, enum world_stop how)
 		if (h == NULL)
 			continue;
 		if (how != WORLD_STOP_LEFT && how != WORLD_STOP_AGAIN && h->serial >= world_record(c->world,
-		    index)->protected_serial)
+		    index)->protected_serial) {
 			known->failed_ms[known->next_failure++ % CHECK_COPIES] = now_ms;
+			known->failed_group = n->group;
+		}
 		h->is_running = false;
 		storage_make_dirty(c, index);
 	}
