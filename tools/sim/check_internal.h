@@ -135,6 +135,11 @@ void check_ring_gone(struct check *c, size_t node);
 /* Restarts the patience with transient states. */
 void check_ring_disturbed(struct check *c);
 
+/* ---- check_lost.c ---- */
+
+/* A promised record that nobody holds, content `serial` or later: the faults' fault, or a violation. */
+void check_lost(struct check *c, struct record *r, const struct check_record *known, uint64_t serial);
+
 /* ---- check_storage.c ---- */
 
 /* Looks at what a node holds, if it changed. */
