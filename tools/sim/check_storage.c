@@ -275,7 +275,8 @@ static void storage_check_missing(struct check *c, size_t node, const struct che
 		return;
 	check_violate(c, CHECK_NO_ROLLBACK, node,
 		      "node %zu came back with its disk, but without a value of storage time %llu (content %llu) "
-		      "that it held when it stopped and that has %llu s to live", node, (unsigned long long)old->storage_time,
+		      "that it held when it stopped and that has %llu s to live", node,
+		      (unsigned long long)old->storage_time,
 		      (unsigned long long)old->serial, (unsigned long long)(old->expires_ms - check_now_ms(c)) / 1000);
 }
 
