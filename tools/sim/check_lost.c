@@ -74,9 +74,10 @@ void check_lost(struct check *c, struct record *r, const struct check_record *kn
 		return;
 	}
 	check_violate(c, CHECK_NOT_LOST, r->node,
-		      "the record of user%zu stored by node %zu, content %llu, acknowledged with two "
-		      "replicas %llu s ago and good for %llu s more, is held by no running node; %zu of its holders "
-		      "failed within the last %llu s; stopped nodes whose disks have it: %s", r->user, r->node, (unsigned long long)serial,
+		      "the record of user%zu stored by node %zu, content %llu, acknowledged with two replicas "
+		      "%llu s ago and good for %llu s more, is held by no running node; %zu of its holders failed "
+		      "within the last %llu s; stopped nodes whose disks have it: %s",
+		      r->user, r->node, (unsigned long long)serial,
 		      (unsigned long long)(world_now(c->world).wall.ms - r->acknowledged_ms) / 1000,
 		      (unsigned long long)(r->protected_expires_ms - world_now(c->world).wall.ms) / 1000, failures,
 		      (unsigned long long)c->window_ms / 1000, stopped);
