@@ -22,7 +22,7 @@
 #include "node/sip_listener.h"
 #include "overlay/base/invariant.h"
 
-#define STOP_MS 10000       /* leaving takes at most this long */
+#define STOP_MS 20000       /* leaving takes at most this long */
 #define CACHE_EVERY_MS 1000 /* peers are cached anew when the Connection Table has changed */
 
 struct now node_now(void)

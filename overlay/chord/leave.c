@@ -122,18 +122,21 @@ void leave_on_neighbors(struct chord *c, struct now now)
 	timer_arm(peer_timers(c->peer), &c->leaving.again_timer, now.mono, leave_hand_over, c);
 }
 
-/* A failure leaves the time that there is for another try. */
+/* Who was out of reach may come back, or another one be our successor soon: there is time for another try. Who
+ * refused will refuse again. */
 static void leave_handed_over(void *ctx, struct now now, int err)
 {
+	bool is_out_of_reach = err == ERR_LINK || err == ERR_NO_ROUTE || err == ERR_REQUEST_TIMEOUT;
 	struct chord *c = ctx;
 
 	if (!c->leaving.is_active || c->leaving.has_handed_over)
 		return;
-	if (err == 0) {
+	if (err != 0)
+		log_warning(peer_log(c->peer), "leave.not_handed_over", "error=%s", error_name(err));
+	if (!is_out_of_reach) {
 		leave_tell(c, now);
 		return;
 	}
-	log_warning(peer_log(c->peer), "leave.not_handed_over", "error=%s", error_name(err));
 	timer_arm(peer_timers(c->peer), &c->leaving.again_timer,
 		  instant_add(now.mono, duration_ms(LEAVE_AGAIN_MS)), leave_hand_over, c);
 }
