@@ -35,6 +35,20 @@ static void leave_answered(void *ctx, struct now now, const struct response *res
 		leave_end(c, now);
 }
 
+static struct slice leave_body(const struct chord *c, const struct chord_leave *data, uint8_t *buffer, size_t size)
+{
+	struct leave_req leave = { .leaving_peer_id = c->self };
+	uint8_t data_buffer[LEAVE_BODY_MAX];
+	struct writer dw = writer_of(data_buffer, sizeof(data_buffer));
+	struct writer w = writer_of(buffer, size);
+
+	chord_leave_put(&dw, data);
+	leave.overlay_specific_data = writer_slice(&dw);
+	leave_req_put(&w, &leave);
+	invariant(dw.err == 0 && w.err == 0);
+	return writer_slice(&w);
+}
+
 /* To a successor we are a predecessor, and it is our predecessors that it needs; and the other way round.
  * Who is no neighbour needs none of them, and nobody waits for its answer. */
 static void leave_send(struct chord *c, struct now now, const struct node_id *to, bool to_successor,
@@ -42,21 +56,13 @@ static void leave_send(struct chord *c, struct now now, const struct node_id *to
 {
 	struct node_id nodes[CHORD_REACH_MAX];
 	struct chord_leave data = { .nodes = nodes };
-	struct leave_req leave = { .leaving_peer_id = c->self };
-	uint8_t data_buffer[LEAVE_BODY_MAX];
 	uint8_t buffer[LEAVE_BODY_MAX + NODE_ID_LENGTH + 8];
-	struct writer dw = writer_of(data_buffer, sizeof(data_buffer));
-	struct writer w = writer_of(buffer, sizeof(buffer));
 
 	data.type = to_successor ? CHORD_FROM_PRED : CHORD_FROM_SUCC;
 	if (is_neighbor)
 		data.count = to_successor ? c->predecessor_count : c->successor_count;
 	memcpy(nodes, to_successor ? c->predecessors : c->successors, data.count * sizeof(nodes[0]));
-	chord_leave_put(&dw, &data);
-	leave.overlay_specific_data = writer_slice(&dw);
-	leave_req_put(&w, &leave);
-	invariant(dw.err == 0 && w.err == 0);
-	if (transport_request_node(c->peer, now, METHOD_LEAVE, writer_slice(&w), to,
+	if (transport_request_node(c->peer, now, METHOD_LEAVE, leave_body(c, &data, buffer, sizeof(buffer)), to,
 				   is_neighbor ? leave_answered : NULL, c) == 0 &&
 	    is_neighbor)
 		c->leaving.outstanding++;
@@ -170,11 +176,7 @@ void leave_disclaim(struct chord *c, struct now now, link_id link)
 {
 	struct destination peer = destination_of_node(&NODE_ID_WILDCARD);
 	const struct chord_leave data = { .type = CHORD_FROM_SUCC };
-	struct leave_req leave = { .leaving_peer_id = c->self };
-	uint8_t data_buffer[8];
 	uint8_t buffer[NODE_ID_LENGTH + 16];
-	struct writer dw = writer_of(data_buffer, sizeof(data_buffer));
-	struct writer w = writer_of(buffer, sizeof(buffer));
 	struct request request = { .method = METHOD_LEAVE,
 				   .destinations = &peer,
 				   .destination_count = 1,
@@ -182,11 +184,7 @@ void leave_disclaim(struct chord *c, struct now now, link_id link)
 
 	if (link == 0)
 		return;
-	chord_leave_put(&dw, &data);
-	leave.overlay_specific_data = writer_slice(&dw);
-	leave_req_put(&w, &leave);
-	invariant(dw.err == 0 && w.err == 0);
-	request.body = writer_slice(&w);
+	request.body = leave_body(c, &data, buffer, sizeof(buffer));
 	if (transport_request(c->peer, now, &request, NULL) != 0)
 		log_debug(peer_log(c->peer), "leave.not_disclaimed", "link=%llu", (unsigned long long)link);
 }
