@@ -369,7 +369,7 @@ int plan_keep_marks(const char *list, bool *keep, size_t count)
 		if (*at == '-') {
 			at++;
 			last = count == 0 ? 0 : count - 1;
-			if (*at >= '0' && *at <= '9' && index_parse(&at, &last) != 0)
+			if (*at >= '0' && *at <= '9' && (index_parse(&at, &last) != 0 || last < first))
 				return ERR_CONFIG;
 		}
 		for (size_t i = first; i <= last && i < count; i++)

@@ -142,7 +142,7 @@ static bool option_set(struct options *o, int c)
 	else if (c == OPTION_SEEDS)
 		ok = seeds_of(optarg, o), o->has_seeds = true;
 	else if (c == 'n')
-		ok = number_of(optarg, 1000000, &number), o->peers = (size_t)number;
+		ok = number_of(optarg, 1000000, &number) && number > 0, o->peers = (size_t)number;
 	else if (c == OPTION_HOURS)
 		ok = hours_of(optarg, &o->duration_ms);
 	else if (c == 'j')

@@ -188,7 +188,7 @@ END_TEST
 
 START_TEST(plan_refuses_a_list_that_is_none)
 {
-	static const char *const bad[] = { "x", "1,", "1,,2", "-3", "1 2", "3-x" };
+	static const char *const bad[] = { "x", "1,", "1,,2", "-3", "1 2", "3-x", "5-2" };
 	struct plan p = { 0 };
 
 	plan_add(&p, (struct action){ .node = 1 });
