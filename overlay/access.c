@@ -113,6 +113,8 @@ int access_check(const struct security *s, const struct kind *kind, const struct
 	case ACCESS_NODE_MULTIPLE:
 		allowed = access_node_multiple_matches(s, kind, resource, signer);
 		break;
+	case ACCESS_HIT_MATCH:
+		break;
 	}
 	return allowed ? 0 : ERR_FORBIDDEN;
 }

@@ -40,7 +40,30 @@
 	X(sip_refused, "SIP requests refused by this proxy, and credentials that were wrong")      \
 	X(sip_stray, "SIP responses and ACKs that nothing here waits for")                         \
 	X(sip_lost, "SIP messages that could not be sent or passed on")                            \
-	X(sip_limit, "SIP messages and connections refused: a limit was reached")
+	X(sip_limit, "SIP messages and connections refused: a limit was reached")                  \
+	X(hip_exchanges, "HIP base exchanges completed")                                           \
+	X(hip_failed, "HIP base exchanges that came to nothing")                                   \
+	X(hip_malformed, "HIP packets that could not be read")                                     \
+	X(hip_checksum, "HIP packets whose checksum was wrong")                                    \
+	X(hip_puzzle, "I2 packets whose puzzle or solution was wrong")                             \
+	X(hip_signature, "HIP packets whose MAC or signature was wrong")                           \
+	X(hip_identity, "HIP packets whose Host Identity does not hash to their HIT")              \
+	X(hip_downgrade, "R1 and I2 packets refused as attempts to weaken the choice")             \
+	X(hip_replayed, "HIP and ESP packets seen before")                                         \
+	X(hip_stray, "HIP and ESP packets that nothing here waits for")                            \
+	X(hip_forbidden, "HIP packets refused by policy")                                          \
+	X(hip_limit, "HIP packets refused: a limit was reached")                                   \
+	X(hip_suppressed, "I1 packets suppressed as repetitions by another channel")               \
+	X(hip_reflection, "R1 packets not sent, because the I1 was shorter and its source unknown") \
+	X(hip_carried, "HIP packets carried for other hosts")                                      \
+	X(hip_lost, "HIP packets that could not be sent or delivered")                             \
+	X(esp_in, "ESP packets received")                                                          \
+	X(esp_out, "ESP packets sent")                                                             \
+	X(esp_refused, "ESP packets with a wrong ICV or padding")                                  \
+	X(media_in, "media datagrams to phones")                                                   \
+	X(media_out, "media datagrams from phones")                                                \
+	X(media_lost, "media datagrams that had nowhere to go")                                    \
+	X(media_refused, "calls refused because their media could not be protected")
 
 struct counters {
 #define X(name, meaning) uint64_t name;

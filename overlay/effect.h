@@ -57,6 +57,9 @@ struct effect {
 	uint16_t application;             /* APP_LINK_READY */
 	bool initiator;                   /* APP_LINK_READY: we sent the AppAttach */
 	struct node_id node_id;           /* APP_LINK_READY: the verified other end */
+	struct hit hit;                   /* APP_LINK_READY: of the other end's certificate; zero: none */
+	const char *user;                 /* APP_LINK_READY: its user name, borrowed like parts; "" */
+	bool user_is_vouched;             /* APP_LINK_READY: struct identity */
 	int reason;                       /* LINK_CLOSE: 0 or ERR_*, for the log; CONFIGURATION */
 	enum peer_state state;            /* PEER_STATE */
 };

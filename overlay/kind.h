@@ -10,14 +10,16 @@ enum {
 	KIND_SIP_REGISTRATION = 0x1,
 	KIND_TURN_SERVICE = 0x2,
 	KIND_CERTIFICATE_BY_NODE = 0x3,
-	KIND_CERTIFICATE_BY_USER = 0x10
+	KIND_CERTIFICATE_BY_USER = 0x10,
+	KIND_HIP_RVS = 0xf0000001 /* private; Resource Name: the 16 bytes of a HIT (wire/hip_record.h) */
 };
 
 enum access_policy {
 	ACCESS_USER_MATCH = 1,
 	ACCESS_NODE_MATCH,
 	ACCESS_USER_NODE_MATCH,
-	ACCESS_NODE_MULTIPLE
+	ACCESS_NODE_MULTIPLE,
+	ACCESS_HIT_MATCH /* extension: dictionary key is the signer's Node-ID, and the HIT agrees (access.h) */
 };
 
 #define KIND_NAME_MAX 47

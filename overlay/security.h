@@ -5,6 +5,7 @@
 #define OVERLAY_SECURITY_H
 
 #include "overlay/base/instant.h"
+#include "overlay/wire/hip_packet.h"
 #include "overlay/wire/node_id.h"
 #include "overlay/wire/security_block.h"
 
@@ -18,6 +19,8 @@ struct identity {
 	struct node_id node_ids[IDENTITY_NODE_IDS_MAX];
 	size_t node_id_count;
 	char user[USER_NAME_MAX + 1]; /* rfc822Name without scheme */
+	struct hit hit;        /* HIT of the certificate's key as a Host Identity (RFC 7401 3.2); zero: it can have none */
+	bool is_vouched;       /* the issuer is trusted for the user's domain (settings; by default for every one) */
 	uint8_t certificate_hash[CERTIFICATE_HASH_LENGTH];
 	struct walltime not_before;
 	struct walltime not_after;
@@ -52,6 +55,12 @@ struct security_ops {
 
 	/* Checks one certificate as `verify` does and tells whom it speaks for. Same errors. */
 	int (*identify)(void *ctx, struct walltime now, struct slice certificate, struct identity *out);
+
+	/* For HIT-MATCH (access.h): the HIT of a Host Identity, and a signature made with it, as in host_security.h.
+	 * Both may be NULL: then records with a foreign proof are refused. */
+	int (*host_hit)(void *ctx, struct slice identity, struct hit *out);
+	int (*host_verify)(void *ctx, struct slice identity, const struct slice *parts, size_t count,
+			   struct slice signature);
 };
 
 struct security {
