@@ -29,6 +29,8 @@
 #define SWEEP_RETRY_MS 5000u
 /* Nothing is forgotten so soon after a change: two may take themselves for its owner. */
 #define PARTING_HOLD_MS 10000u
+/* After this a new owner that has given us no replica of a Resource is told what we have of it. */
+#define OWNER_SILENT_MS 30000u
 #define LINKS_CHECK_S 10u          /* a replica that starts again within a moment changes no neighbourhood */
 
 static void replication_sweep(void *ctx, struct now now);
@@ -236,6 +238,7 @@ void replication_source(struct stored_resource *r, const struct node_id *from, u
 	if (!node_id_equal(&r->owner, from) && replication_held(r) > count)
 		r->owner_may_lack_it = true;
 	r->owner = *from;
+	r->owner_unheard = (struct instant){ 0 };
 }
 
 /* ---- The sweep ---- */
@@ -316,8 +319,11 @@ static void replication_keep_holder(struct stored_resource *r, const struct node
 }
 
 /* An owner that took the place of one that is gone need not be a former replica: it may have joined between the
- * dead owner and us before the death was noticed, and been given only its own part. */
-static void replication_note_owner(const struct storage *s, struct stored_resource *r, const struct node_id *owner)
+ * dead owner and us before the death was noticed, and been given only its own part. One that took the place of a
+ * neighbor has it from that one, commonly; but the former may itself have owned it for a moment only, while a third
+ * died. So each is heard or told: an owner gives its replicas what it has, and who hears nothing gives what it has. */
+static void replication_note_owner(const struct storage *s, struct now now, struct stored_resource *r,
+				   const struct node_id *owner)
 {
 	const struct topology *t = peer_topology(s->peer);
 	struct topology_view view;
@@ -331,6 +337,20 @@ static void replication_note_owner(const struct storage *s, struct stored_resour
 	if (!is_here)
 		r->owner_may_lack_it = true;
 	r->owner = *owner;
+	r->owner_unheard = now.mono;
+}
+
+/* True once a new owner has had its time to give us a replica and has not. */
+static bool replication_owner_is_silent(struct storage *s, struct now now, struct stored_resource *r)
+{
+	if (r->owner_unheard.us == 0)
+		return false;
+	if (!instant_due(instant_add(r->owner_unheard, duration_ms(OWNER_SILENT_MS)), now.mono)) {
+		s->sweep_left = true;
+		return false;
+	}
+	r->owner_unheard = (struct instant){ 0 };
+	return true;
 }
 
 /* Tells the owner. True when it and two replicas of its own hold everything. */
@@ -341,7 +361,8 @@ static bool replication_tell_owner(struct storage *s, struct now now, struct sto
 
 	/* Unknown: the zero Node-ID stands for whoever is responsible. */
 	replication_owner(s, &r->point, &owner);
-	replication_note_owner(s, r, &owner);
+	replication_note_owner(s, now, r, &owner);
+	r->owner_may_lack_it |= replication_owner_is_silent(s, now, r);
 	replication_keep_holder(r, &owner);
 	h = store_holder(r, &owner, true);
 	if (h == NULL)

@@ -79,6 +79,7 @@ struct stored_resource {
 	struct holder holders[STORE_HOLDERS_MAX];
 	size_t holder_count;
 	struct node_id owner;   /* the last one known, who had it; zero: none */
+	struct instant owner_unheard; /* since when `owner` is it without having given us a replica; 0: it has */
 	bool owner_may_lack_it; /* we owned it, or loaded it: its owner must be told before we rest */
 	bool is_parting; /* we are about to forget it, and its owner is being told so */
 	struct store_wait *waits; /* Stores answered when replicas confirm; owned by replication.c */
