@@ -1,211 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* Just enough of a phone to time a proxy: requests from templates, answers found by their first line. */
 #include "tools/bench_sip.h"
 
-#include <arpa/inet.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER_TIMEOUT_S 10.0
-#define SIP_MAX 4096
-
-struct phone {
-	int socket;
-	unsigned port;
-	struct bench_peer *peer;
-	unsigned sequence;
-};
-
-static bool phone_open(struct phone *p, struct bench_peer *peer)
-{
-	struct sockaddr_in here = { .sin_family = AF_INET }, proxy = { .sin_family = AF_INET };
-	socklen_t size = sizeof(here);
-
-	inet_pton(AF_INET, "127.0.0.1", &here.sin_addr);
-	inet_pton(AF_INET, peer->address, &proxy.sin_addr);
-	proxy.sin_port = htons(5060);
-	p->peer = peer;
-	p->sequence = 0;
-	p->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (p->socket < 0 || bind(p->socket, (struct sockaddr *)&here, sizeof(here)) != 0 ||
-	    connect(p->socket, (struct sockaddr *)&proxy, sizeof(proxy)) != 0 ||
-	    getsockname(p->socket, (struct sockaddr *)&here, &size) != 0) {
-		perror("peal-bench: a phone's socket");
-		return false;
-	}
-	p->port = ntohs(here.sin_port);
-	return true;
-}
-
-static void phone_send(const struct phone *p, const char *text, int len)
-{
-	if (send(p->socket, text, (size_t)len, 0) != len)
-		perror("peal-bench: sending SIP");
-}
-
-/* The next message within `seconds`; its length, or 0. NUL-terminated. */
-static size_t phone_receive(const struct phone *p, char *text, double seconds)
-{
-	struct pollfd poll_one = { .fd = p->socket, .events = POLLIN };
-	ssize_t got;
-
-	if (poll(&poll_one, 1, (int)(seconds * 1000)) <= 0)
-		return 0;
-	got = recv(p->socket, text, SIP_MAX - 1, 0);
-	if (got <= 0)
-		return 0;
-	text[got] = '\0';
-	return (size_t)got;
-}
-
-/* Waits for a final answer; its status, or 0. The message is left in `text`. */
-static int phone_final(const struct phone *p, char *text)
-{
-	double end = bench_seconds() + ANSWER_TIMEOUT_S;
-
-	while (bench_seconds() < end) {
-		int status;
-
-		if (phone_receive(p, text, end - bench_seconds()) == 0)
-			return 0;
-		if (strncmp(text, "SIP/2.0 ", 8) != 0)
-			continue;
-		status = (int)strtol(text + 8, NULL, 10);
-		if (status >= 200)
-			return status;
-	}
-	return 0;
-}
-
-static int phone_register(struct phone *p, unsigned expires)
-{
-	char text[SIP_MAX];
-	int len = snprintf(text, sizeof(text),
-			   "REGISTER sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;rport;branch=z9hG4bK-r%u-%u\r\n"
-			   "From: <sip:%s>;tag=b%u\r\nTo: <sip:%s>\r\nCall-ID: bench-register-%u\r\n"
-			   "CSeq: %u REGISTER\r\nContact: <sip:bench@127.0.0.1:%u>;expires=%u\r\n"
-			   "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
-			   BENCH_OVERLAY, p->port, p->port, p->sequence + 1, p->peer->user, p->port,
-			   p->peer->user, p->port, p->sequence + 1, p->port, expires);
-
-	p->sequence++;
-	phone_send(p, text, len);
-	return phone_final(p, text);
-}
+#include "tools/bench_phone.h"
 
 size_t bench_sip_register(struct bench_ring *ring, size_t rounds, struct bench_samples *out)
 {
 	size_t failed = 0;
 
 	for (size_t i = 0; i < rounds; i++) {
-		struct phone p;
+		struct bench_phone p;
 		double start;
 
-		if (!phone_open(&p, &ring->peers[i % ring->count]))
+		if (!bench_phone_open(&p, &ring->peers[i % ring->count]))
 			return rounds - i;
 		start = bench_seconds();
-		if (phone_register(&p, 600) == 200)
+		if (bench_phone_register(&p, 600) == 200)
 			bench_samples_add(out, (bench_seconds() - start) * 1000);
 		else
 			failed++;
-		if (phone_register(&p, 0) != 200)
+		if (bench_phone_register(&p, 0) != 200)
 			failed++;
 		close(p.socket);
 	}
 	return failed;
 }
 
-/* Appends all lines of `from` that begin with `name`, in order. */
-static size_t copy_headers(char *to, size_t len, const char *from, const char *name)
-{
-	for (const char *line = from; line != NULL && *line != '\0';) {
-		const char *end = strstr(line, "\r\n");
-		size_t size = end == NULL ? strlen(line) : (size_t)(end - line) + 2;
-
-		if (strncasecmp(line, name, strlen(name)) == 0 && len + size < SIP_MAX) {
-			memcpy(to + len, line, size);
-			len += size;
-		}
-		line = end == NULL ? NULL : end + 2;
-	}
-	return len;
-}
-
-/* Answers the request in `request` with 200, copying what an answer copies. */
-static void phone_answer(const struct phone *p, const char *request)
-{
-	static const char *const copied[] = { "Via:", "Record-Route:", "From:", "Call-ID:", "CSeq:" };
-	char text[SIP_MAX] = "SIP/2.0 200 OK\r\n", to[SIP_MAX];
-	size_t len = strlen(text), to_len = copy_headers(to, 0, request, "To:");
-
-	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
-		len = copy_headers(text, len, request, copied[i]);
-	if (to_len >= 2) {
-		to[to_len - 2] = '\0';
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s\r\n", to,
-					strstr(to, "tag=") == NULL ? ";tag=callee" : "");
-	}
-	len += (size_t)snprintf(text + len, sizeof(text) - len,
-				"Contact: <sip:bench@127.0.0.1:%u>\r\nContent-Length: 0\r\n\r\n", p->port);
-	phone_send(p, text, (int)len);
-}
-
-static int phone_invite(struct phone *p, const char *callee, unsigned call)
-{
-	char text[SIP_MAX];
-	int len = snprintf(text, sizeof(text),
-			   "INVITE sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:%u;rport;branch=z9hG4bK-i%u-%u\r\n"
-			   "From: <sip:%s>;tag=a%u\r\nTo: <sip:%s>\r\nCall-ID: bench-call-%u-%u\r\n"
-			   "CSeq: 1 INVITE\r\nContact: <sip:bench@127.0.0.1:%u>\r\nMax-Forwards: 70\r\n"
-			   "Content-Length: 0\r\n\r\n",
-			   callee, p->port, p->port, call, p->peer->user, call, callee, p->port, call, p->port);
-
-	phone_send(p, text, len);
-	return len;
-}
-
 /* One call; its set-up time in ms, or a negative number. */
-static double call_once(struct phone *caller, struct phone *callee, unsigned call)
+static double call_once(struct bench_phone *caller, struct bench_phone *callee, unsigned call)
 {
-	char text[SIP_MAX], request[SIP_MAX];
+	char text[BENCH_SIP_MAX], request[BENCH_SIP_MAX];
 	double start = bench_seconds(), took = -1;
 	size_t len;
 	int status;
 
-	phone_invite(caller, callee->peer->user, call);
+	bench_phone_invite(caller, callee->peer->user, call, "");
 	do {
-		len = phone_receive(callee, request, ANSWER_TIMEOUT_S);
+		len = bench_phone_receive(callee, request, BENCH_ANSWER_TIMEOUT_S);
 	} while (len > 0 && strncmp(request, "INVITE ", 7) != 0);
 	if (len > 0)
-		phone_answer(callee, request);
-	status = phone_final(caller, text);
+		bench_phone_answer(callee, request, "");
+	status = bench_phone_final(caller, text);
 	if (status == 200)
 		took = (bench_seconds() - start) * 1000;
 	return took;
-}
-
-/* The 2xx's ACK and a BYE, along the route set that the answer in the caller's dialog gave. */
-static void hang_up(struct phone *caller, struct phone *callee, unsigned call)
-{
-	char text[SIP_MAX];
-	int len = snprintf(text, sizeof(text),
-			   "ACK sip:bench@127.0.0.1:%u SIP/2.0\r\n"
-			   "Via: SIP/2.0/UDP 127.0.0.1:%u;rport;branch=z9hG4bK-a%u-%u\r\n"
-			   "From: <sip:%s>;tag=a%u\r\nTo: <sip:%s>;tag=callee\r\nCall-ID: bench-call-%u-%u\r\n"
-			   "CSeq: 1 ACK\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
-			   callee->port, caller->port, caller->port, call, caller->peer->user, call,
-			   callee->peer->user, caller->port, call);
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)callee->port) };
-
-	/* Straight to the phone: the time of a call's end is not measured, and both are on this machine. */
-	inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
-	if (sendto(caller->socket, text, (size_t)len, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
-		perror("peal-bench: ACK");
 }
 
 size_t bench_sip_call(struct bench_ring *ring, size_t rounds, struct bench_samples *out)
@@ -213,23 +53,23 @@ size_t bench_sip_call(struct bench_ring *ring, size_t rounds, struct bench_sampl
 	size_t failed = 0;
 
 	for (size_t i = 0; i < rounds; i++) {
-		struct phone caller, callee;
+		struct bench_phone caller, callee;
 		double took;
 
-		if (!phone_open(&caller, &ring->peers[i % ring->count]) ||
-		    !phone_open(&callee, &ring->peers[(i + 1 + ring->count / 2) % ring->count]))
+		if (!bench_phone_open(&caller, &ring->peers[i % ring->count]) ||
+		    !bench_phone_open(&callee, &ring->peers[(i + 1 + ring->count / 2) % ring->count]))
 			return rounds - i;
-		if (phone_register(&callee, 600) != 200) {
+		if (bench_phone_register(&callee, 600) != 200) {
 			failed++;
 		} else {
 			took = call_once(&caller, &callee, (unsigned)i + 1);
 			if (took >= 0) {
 				bench_samples_add(out, took);
-				hang_up(&caller, &callee, (unsigned)i + 1);
+				bench_phone_acknowledge(&caller, &callee, (unsigned)i + 1);
 			} else {
 				failed++;
 			}
-			phone_register(&callee, 0);
+			bench_phone_register(&callee, 0);
 		}
 		close(caller.socket);
 		close(callee.socket);
