@@ -63,6 +63,7 @@ class Peer:
         self.sip = f"{self.address}:5060"
         self.process = None
         self.program = ring.program("node/peald")
+        self.prefix = []  # of the command line, to run it elsewhere
 
     def configure(self):
         lines = [
@@ -79,7 +80,7 @@ class Peer:
 
     def start(self):
         self.configure()
-        command = [str(self.program), "-c", str(self.folder / "peald.conf")]
+        command = self.prefix + [str(self.program), "-c", str(self.folder / "peald.conf")]
         if self.role == "bootstrap":
             command.append("--bootstrap")
         if self.role == "client":
@@ -201,6 +202,10 @@ class Ring:
         return f"https://{self.address(250)}:8443"
 
     @property
+    def bootstrap_address(self):
+        return f"{self.address(1)}:6084"
+
+    @property
     def ca(self):
         return self.folder / "enroll" / "tls-certificate.pem"
 
@@ -211,7 +216,7 @@ class Ring:
         enroll = self.program("tools/peal-enroll")
         folder = self.folder / "enroll"
         self.run(enroll, "create", "--overlay", self.overlay, "--folder", folder, "--url", self.url,
-                 "--bootstrap", f"{self.address(1)}:6084", *self.create_options)
+                 "--bootstrap", self.bootstrap_address, *self.create_options)
         for user in users:
             self.run(enroll, "user", "add", f"{user}@{self.overlay}", "--folder", folder,
                      "--password-file", self.password_file, "--node-ids", str(node_ids))
