@@ -33,8 +33,9 @@ void esp_sa_free(struct esp_sa *sa);
 int MUST_CHECK esp_seal(struct esp_sa *sa, uint8_t next_header, const struct slice *parts, size_t count,
 			struct writer *out);
 
-/* Opens a packet in place; `payload` borrows from it. Nothing of the SA changes unless the ICV is right. ERR_TRUNCATED,
- * ERR_MALFORMED (padding), ERR_DUPLICATE (replayed, or older than the window), ERR_SIGNATURE. */
+/* Opens a packet in place; `payload` borrows from it, and is empty for a dummy packet (next header 59). Nothing but the
+ * SA's statistics changes unless the ICV is right. ERR_TRUNCATED, ERR_MALFORMED (length, padding), ERR_DUPLICATE
+ * (replayed), ERR_SIGNATURE (also older than the window: its number is then taken for one of the next subspace). */
 int MUST_CHECK esp_open(struct esp_sa *sa, uint8_t *packet, size_t len, uint8_t *next_header, struct slice *payload);
 
 bool esp_sa_wants_rekey(const struct esp_sa *sa);
