@@ -123,8 +123,8 @@ static int read_parameter(struct xml_reading *r, const struct xml_node *node, co
 		kind->access = access_policy_parse(text);
 		if (kind->access == 0)
 			err = xml_fail(r, node, ERR_CONFIG,
-				       "\"%.40s\" is not USER-MATCH, NODE-MATCH, USER-NODE-MATCH or "
-				       "NODE-MULTIPLE", text);
+				       "\"%.40s\" is not USER-MATCH, NODE-MATCH, USER-NODE-MATCH, "
+				       "NODE-MULTIPLE or HIT-MATCH", text);
 	} else if (strcmp(name, "max-count") == 0) {
 		which = HAS_MAX_COUNT;
 		err = read_limit(r, node, text, &kind->max_count);

@@ -137,7 +137,7 @@ static void put_kind(FILE *out, const struct kind *k)
 {
 	const struct kind *registered = kind_registered(k->id);
 
-	if (registered != NULL)
+	if (registered != NULL && !kind_is_private(k->id))
 		(void)fprintf(out, "        <kind name=\"%s\">\n", registered->name);
 	else
 		(void)fprintf(out, "        <kind id=\"%" PRIu32 "\">\n", k->id);

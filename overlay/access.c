@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The four access control policies, the domain restriction, and the input of the data signature.
+/* The access control policies, the domain restriction, and the input of the data signature.
  *
  * The domain patterns of RFC 7904 are POSIX regular expressions, so this file uses regcomp, regexec and
  * regfree: the only libc functions in overlay/ beyond memory and text. They do no I/O and keep no state; a

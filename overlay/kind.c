@@ -40,6 +40,15 @@ static const struct kind registered_kinds[] = {
 		.max_count = 16,
 		.max_size = 2048,
 	},
+	{
+		/* A host has few edges; a registration with RSA keys of 4,096 bits fits. */
+		.id = KIND_HIP_RVS,
+		.name = "HIP-RVS",
+		.model = DATA_MODEL_DICTIONARY,
+		.access = ACCESS_HIT_MATCH,
+		.max_count = 8,
+		.max_size = 4096,
+	},
 };
 
 static const char *const model_names[] = {
@@ -53,6 +62,7 @@ static const char *const access_names[] = {
 	[ACCESS_NODE_MATCH] = "NODE-MATCH",
 	[ACCESS_USER_NODE_MATCH] = "USER-NODE-MATCH",
 	[ACCESS_NODE_MULTIPLE] = "NODE-MULTIPLE",
+	[ACCESS_HIT_MATCH] = "HIT-MATCH",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

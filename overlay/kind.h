@@ -59,9 +59,11 @@ const struct kind *kind_find(const struct kind_table *t, uint32_t id);
  * access policy whatever `k` says (11.1). ERR_LIMIT. */
 int MUST_CHECK kind_add(struct kind_table *t, const struct kind *k);
 
-/* The registered Kinds (0x1, 0x2, 0x3, 0x10) with Peal's default limits. */
+/* The registered Kinds (0x1, 0x2, 0x3, 0x10) and Peal's own (HIP-RVS) with Peal's default limits. */
 const struct kind *kind_registered(uint32_t id);
 const struct kind *kind_registered_by_name(const char *name);
+/* Of the range for private use: other implementations know it by its id at most. */
+static inline bool kind_is_private(uint32_t id) { return id >= 0xf0000001u; }
 
 const char *data_model_name(enum data_model model);       /* "SINGLE" ... as in 11.1 */
 const char *access_policy_name(enum access_policy policy); /* "USER-MATCH" ... */

@@ -8,6 +8,7 @@
  * stand beside them until their lifetime ends; a value identical to the stored one is accepted and changes
  * nothing, its lifetime included, because the lifetime is not signed. */
 #include "overlay/access.h"
+#include "overlay/access_hit.h"
 #include "storage/data_model.h"
 #include "storage/outage.h"
 #include "storage/replication.h"
@@ -166,6 +167,27 @@ static int store_place_values(const struct store_part *part)
 	return 0;
 }
 
+/* HIT-MATCH: entries for which no HIT gave its word have half of the room, so that nobody crowds out those that are
+ * proven. One that takes the place of another is always welcome. */
+static bool store_has_room_unproven(const struct store_part *part)
+{
+	size_t unproven = 0, added = 0;
+
+	if (part->kind->access != ACCESS_HIT_MATCH)
+		return true;
+	for (size_t i = 0; part->stored != NULL && i < part->stored->count; i++)
+		unproven += access_hit_is_unproven(&part->stored->values[i]->data.value);
+	for (size_t i = 0; i < part->count; i++) {
+		const struct stored_data_value *value = &part->values[i].data.value;
+		struct stored_value *old = NULL;
+
+		if (part->stored != NULL)
+			data_model_place(part->stored, value, &old);
+		added += old == NULL && access_hit_is_unproven(value);
+	}
+	return added == 0 || unproven + added <= (part->kind->max_count + 1) / 2;
+}
+
 /* max-size, max-count, and our own bounds. */
 static int store_check_limits(const struct store_work *w, const struct store_part *part)
 {
@@ -186,7 +208,8 @@ static int store_check_limits(const struct store_work *w, const struct store_par
 		existing += data->value.data.exists;
 		existing -= old != NULL && old->data.value.data.exists;
 	}
-	if (existing > part->kind->max_count || entries > 2 * (size_t)part->kind->max_count)
+	if (existing > part->kind->max_count || entries > 2 * (size_t)part->kind->max_count ||
+	    !store_has_room_unproven(part))
 		return ERR_DATA_TOO_LARGE;
 	if (st->values + part->count > STORE_VALUES_MAX || st->bytes + w->request->body.len > STORE_BYTES_MAX)
 		return ERR_LIMIT;

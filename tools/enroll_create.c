@@ -170,6 +170,10 @@ int enroll_create_run(const struct enroll_command *command, int argc, char **arg
 	if (o == NULL)
 		return enroll_fail("no memory");
 	configuration_init(&o->configuration);
+	if (kind_add(&o->configuration.kinds, kind_registered(KIND_HIP_RVS)) != 0) {
+		free(o);
+		return enroll_fail("no room for the Kind HIP-RVS");
+	}
 	o->configuration.no_ice = true; /* the links Peal has are the No-ICE ones */
 	o->configuration.turn_density = 0; /* and so nobody needs TURN */
 	o->configuration.max_message_size = 32768; /* a ConfigUpdate carries the whole document */

@@ -92,6 +92,21 @@ static int value_set(struct configuration *c, const struct value *v, const char 
 	return err;
 }
 
+/* A Kind that Peal knows and the overlay does not use yet is put into its table. */
+static void kind_use(struct configuration *c, const char *name, size_t len)
+{
+	const struct kind *known;
+	char text[KIND_NAME_MAX + 1];
+
+	if (len > KIND_NAME_MAX)
+		return;
+	memcpy(text, name, len);
+	text[len] = '\0';
+	known = kind_registered_by_name(text);
+	if (known != NULL && kind_find(&c->kinds, known->id) == NULL && kind_add(&c->kinds, known) != 0)
+		return; /* a full table: the caller does not find it */
+}
+
 /* "SIP-REGISTRATION.max-count" and its value. */
 static int kind_set(struct configuration *c, const char *name, const char *text, char *detail,
 		    size_t detail_size)
@@ -99,6 +114,8 @@ static int kind_set(struct configuration *c, const char *name, const char *text,
 	const char *dot = strchr(name, '.');
 	bool count = strcmp(dot, ".max-count") == 0;
 
+	if (count || strcmp(dot, ".max-size") == 0)
+		kind_use(c, name, (size_t)(dot - name));
 	for (size_t i = 0; i < c->kinds.count; i++) {
 		struct kind *k = &c->kinds.items[i];
 

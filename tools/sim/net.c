@@ -163,6 +163,16 @@ void net_add_peers(struct net *n, size_t count)
 	}
 }
 
+/* What peal-enroll writes: the defaults, and the Kind of HIP. */
+void net_configuration_default(struct configuration *c)
+{
+	int err;
+
+	configuration_init(c);
+	err = kind_add(&c->kinds, kind_registered(KIND_HIP_RVS));
+	invariant(err == 0);
+}
+
 /* The configuration as it is for a peer that starts now. */
 static const struct configuration *net_configuration(struct net *n)
 {
@@ -179,7 +189,7 @@ static const struct configuration *net_configuration(struct net *n)
 	if (n->options.configuration != NULL)
 		*c = *n->options.configuration;
 	else
-		configuration_init(c);
+		net_configuration_default(c);
 	if (c->overlay_name[0] == 0)
 		snprintf(c->overlay_name, sizeof(c->overlay_name), "overlay.example.org");
 	c->bootstrap_node_count = 0;

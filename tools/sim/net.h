@@ -80,6 +80,9 @@ struct net_node_options {
 	bool first; /* forms the overlay; net_add_peers makes node 0 the first */
 };
 
+/* The configuration of a net whose options give none. */
+void net_configuration_default(struct configuration *c);
+
 struct net *net_new(const struct net_options *options);
 void net_free(struct net *n);
 

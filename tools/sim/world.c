@@ -338,7 +338,7 @@ struct world *world_new(const struct world_options *options)
 	if (w->options.bootstrap_count == 0)
 		w->options.bootstrap_count = 3;
 	w->configuration = memory_alloc(sizeof(*w->configuration));
-	configuration_init(w->configuration);
+	net_configuration_default(w->configuration);
 	if (options->configuration != NULL)
 		*w->configuration = *options->configuration;
 	if (w->configuration->overlay_name[0] == '\0')

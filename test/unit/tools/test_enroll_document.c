@@ -34,6 +34,17 @@ START_TEST(set_changes_values_in_range)
 }
 END_TEST
 
+/* An overlay made before HIP-RVS was known. */
+START_TEST(set_adds_a_kind_that_the_overlay_does_not_use)
+{
+	configuration_init(&c);
+	ck_assert_ptr_null(kind_find(&c.kinds, KIND_HIP_RVS));
+	ck_assert_int_eq(set("HIP-RVS.max-count=4"), 0);
+	ck_assert_uint_eq(kind_find(&c.kinds, KIND_HIP_RVS)->max_count, 4);
+	ck_assert_int_eq(kind_find(&c.kinds, KIND_HIP_RVS)->access, ACCESS_HIT_MATCH);
+}
+END_TEST
+
 START_TEST(set_refuses_what_it_does_not_know)
 {
 	static const char *const wrong[] = {
@@ -94,7 +105,8 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS("enroll_document", set_changes_values_in_range, set_refuses_what_it_does_not_know,
+	return RUN_TESTS("enroll_document", set_changes_values_in_range,
+			 set_adds_a_kind_that_the_overlay_does_not_use, set_refuses_what_it_does_not_know,
 			 bootstrap_nodes_are_added_once_and_removed,
 			 bad_nodes_are_added_once_but_never_the_signer, sequence_wraps_before_65535);
 }
