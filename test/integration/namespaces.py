@@ -5,6 +5,8 @@
 
 The core does not forward, so a and b reach the ring and not each other, until `open_way` lets it.
 """
+import contextlib
+import ctypes
 import os
 import random
 import subprocess
@@ -77,6 +79,20 @@ class Namespaces:
         self.ip(side, "addr", "del", old, "dev", "eth0")
         self.ip(side, "route", "replace", self.address(0, 0) + "/24", "via", self.address(net, 1))
         self.ip(side, "route", "replace", "default", "via", self.address(net, 1))
+
+    @contextlib.contextmanager
+    def inside(self, side):
+        """Sockets made here belong to that namespace, and stay there."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        clone_newnet = 0x40000000
+        with open("/proc/thread-self/ns/net", "rb") as home, \
+                open(f"/var/run/netns/{self.names[side]}", "rb") as there:
+            if libc.setns(there.fileno(), clone_newnet) != 0:
+                raise RingError(f"setns: {os.strerror(ctypes.get_errno())}")
+            try:
+                yield
+            finally:
+                libc.setns(home.fileno(), clone_newnet)
 
     def remove(self):
         for name in self.names.values():
