@@ -36,7 +36,7 @@ enum host_cipher { HOST_CIPHER_NULL = 1, HOST_CIPHER_AES_128_CBC = 2, HOST_CIPHE
 /* ESP transforms (RFC 7402 5.1.2). */
 enum host_esp_suite {
 	HOST_ESP_NULL_SHA256 = 7, HOST_ESP_AES_128_CBC_SHA256 = 8, HOST_ESP_AES_256_CBC_SHA256 = 9,
-	HOST_ESP_AES_128_GCM = 12, HOST_ESP_AES_256_GCM = 13
+	HOST_ESP_AES_GCM_8 = 12, HOST_ESP_AES_GCM_16 = 13 /* keys of 128 bits; ICV of 8 and of 16 bytes */
 };
 
 struct host_dh;      /* one ephemeral key pair; owned by the caller */
@@ -95,7 +95,8 @@ struct host_security_ops {
 	 * length and is chosen here: random for CBC, the sequence number for GCM, and written by the callee. */
 	int (*esp_seal)(void *ctx, struct host_esp_key *key, const uint8_t header[8], uint32_t sequence_high,
 			uint8_t *iv, uint8_t *data, size_t len, uint8_t *icv);
-	/* Checks the ICV, then decrypts in place. ERR_SIGNATURE: the ICV does not fit. */
+	/* Checks the ICV, then decrypts in place. ERR_SIGNATURE: the ICV does not fit; `data` may then be wiped.
+	 * ERR_MALFORMED: the ICV fits, the length does not. */
 	int (*esp_open)(void *ctx, struct host_esp_key *key, const uint8_t header[8], uint32_t sequence_high,
 			const uint8_t *iv, uint8_t *data, size_t len, const uint8_t *icv);
 };
