@@ -83,6 +83,8 @@ struct hip_keys {
 	size_t cipher_len, mac_len;
 	uint8_t keymat[HIP_KEYMAT_MAX]; /* all that was derived from Kij, and how much of it is used */
 	size_t keymat_len, keymat_used;
+	uint8_t salt[2 * HIP_RHASH_MAX]; /* I and J: for the KEYMAT of new Diffie-Hellman values (RFC 7402 6.10) */
+	size_t salt_len;
 };
 
 /* A packet to be sent until it is answered. */
@@ -116,6 +118,11 @@ struct hip_association {
 	size_t peer_identity_len;
 	struct hip_keys keys;
 	uint8_t dh_group, esp_suite;
+	/* The Diffie-Hellman values behind the present KEYMAT, for a rekeying in which only one end has a new one (RFC 7402
+	 * 6.10). dh: owned, freed by hip_update_free; NULL: not kept, then our own new one is always sent. */
+	struct host_dh *dh;
+	uint8_t peer_dh[HOST_DH_PUBLIC_MAX];
+	size_t peer_dh_len;
 	struct hip_locator_set peer_locators; /* as told in R1, I2 or UPDATE; not verified by that */
 	struct hip_retry retry;   /* I2, UPDATE or CLOSE; the race does I1 by itself */
 	struct hip_exchange *exchange;
