@@ -16,6 +16,10 @@ struct fake_certificates;
 size_t fake_certificate_put(uint8_t *out, const struct node_id *ids, size_t count, const char *user,
 			    struct walltime not_before, struct walltime not_after);
 
+/* The HIT in place of the one of the certificate's key, 2001:22:: and a hash over the user and the first Node-ID: the
+ * same for every certificate of theirs. Zero: these bytes are no certificate. */
+struct hit fake_certificate_hit(struct slice certificate);
+
 /* The certificates that exist, each once for all providers that share them. What a provider has seen of them, and
  * so can verify signatures with, is its own affair. */
 struct fake_certificates *fake_certificates_new(void);
