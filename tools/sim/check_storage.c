@@ -455,6 +455,7 @@ static bool storage_record_is_placed(struct check *c, uint32_t index, size_t *no
 	const struct check_part *part = &c->parts[c->nodes[r->node].group];
 	uint64_t serial = storage_promised(c, r);
 	size_t place, wanted = part->count < CHECK_COPIES ? part->count : CHECK_COPIES;
+	char resource[NODE_ID_TEXT_SIZE];
 	struct node_id point;
 
 	c->looked++;
@@ -468,8 +469,9 @@ static bool storage_record_is_placed(struct check *c, uint32_t index, size_t *no
 		h = storage_holder(known, *node);
 		if (c->nodes[*node].is_hostile || (h != NULL && h->is_running && h->serial >= serial))
 			continue;
-		snprintf(text, size, "%s of the record of node %zu (user%zu), content %llu, is node %zu; it holds %s",
-			 i == 0 ? "the owner" : "a replica holder", r->node, r->user, (unsigned long long)serial, *node,
+		snprintf(text, size, "%s of the record of node %zu (user%zu) at %s, content %llu, is node %zu; it holds %s",
+			 i == 0 ? "the owner" : "a replica holder", r->node, r->user, node_id_text(&point, resource),
+			 (unsigned long long)serial, *node,
 			 h == NULL ? "nothing of it" : "an older content");
 		return false;
 	}
