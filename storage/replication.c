@@ -235,7 +235,7 @@ void replication_source(struct stored_resource *r, const struct node_id *from, u
 	if (replica_number == 0 || forgets)
 		return;
 	/* A new owner begins with all it has; what we hold beyond that it does not know. */
-	if (!node_id_equal(&r->owner, from) && replication_held(r) > count)
+	if ((!node_id_equal(&r->owner, from) || r->owner_unheard.us != 0) && replication_held(r) > count)
 		r->owner_may_lack_it = true;
 	r->owner = *from;
 	r->owner_unheard = (struct instant){ 0 };
