@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "crypto/host_identity.h"
 #include "overlay/base/invariant.h"
 #include "overlay/wire/destination.h"
 
@@ -301,6 +302,7 @@ int certificate_identity(struct x509_st *x509, const struct certificate_rule *ru
 			return certificate_refuse(ERR_NODE_ID_MISMATCH, detail, detail_size,
 						  "a Node-ID that is not derived from the user name");
 	identity->node_id = identity->node_ids[0];
+	host_identity_hit_of_key(X509_get0_pubkey(x509), &identity->hit);
 	certificate_dates(x509, &identity->not_before, &identity->not_after);
 	return 0;
 }

@@ -25,7 +25,7 @@ void certificate_free(struct x509_st *x509);
 
 /* Whom the certificate speaks for: subject empty; subjectAltName made of exactly one rfc822Name and one
  * to IDENTITY_NODE_IDS_MAX RELOAD URIs of this overlay, nothing else; an acceptable public key; Node-IDs
- * that fit the user name. `identity` is filled but for certificate_hash. ERR_CERTIFICATE,
+ * that fit the user name. `identity` is filled but for certificate_hash and is_vouched. ERR_CERTIFICATE,
  * ERR_NODE_ID_MISMATCH; `detail` (may be NULL) says what is wrong. */
 int MUST_CHECK certificate_identity(struct x509_st *x509, const struct certificate_rule *rule,
 				    struct identity *identity, char *detail, size_t detail_size);

@@ -17,6 +17,7 @@ struct certificate_entry {
 	struct evp_pkey_st *key;          /* owned */
 	struct evp_pkey_ctx_st *verifier; /* owned; made at the first signature, then reused */
 	bool is_rsa;
+	uint8_t issuer[CERTIFICATE_HASH_LENGTH]; /* SHA-256 of the root certificate */
 };
 
 struct certificate_cache *certificate_cache_new(size_t room);

@@ -8,24 +8,20 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
-#include <openssl/x509_vfy.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto/certificate.h"
 #include "crypto/certificate_cache.h"
+#include "crypto/certificate_chain.h"
 #include "crypto/digest.h"
+#include "crypto/host_identity.h"
 #include "crypto/keystore.h"
 #include "crypto/signature_cache.h"
 #include "overlay/base/invariant.h"
 
 #define PROVIDER_CERTIFICATES_MAX 4096 /* certificates remembered */
 #define PROVIDER_EARLY_MS 300000       /* a certificate from a clock ahead of ours is taken */
-#define PROVIDER_CHAIN_MAX 4           /* certificates between a node's and the root's */
-#define PROVIDER_OFFERED_MAX 8         /* authorities' certificates of one message that are looked at */
-#define PROVIDER_INTERMEDIATES_MAX 16  /* remembered, after a chain with them led to a root */
-#define PROVIDER_SECURITY_LEVEL 2      /* OpenSSL's: RSA of 2,048 bits, SHA-2 */
 #define PROVIDER_IDENTITY_MAX 260      /* bytes of an encoded SignerIdentity */
 
 struct provider {
@@ -33,8 +29,7 @@ struct provider {
 	struct certificate_rule rule;
 	struct node_id *bad_nodes; /* owned */
 	size_t bad_node_count;
-	X509_STORE *roots;
-	STACK_OF(X509) *intermediates; /* owned; each was part of a chain that held */
+	struct certificate_chain chain;
 	struct digest digest;
 	struct certificate_cache *certificates;
 	struct signature_cache signatures;
@@ -57,35 +52,6 @@ static int provider_refuse(int err, char *detail, size_t size, const char *why)
 	return err;
 }
 
-/* A store that holds the root certificates and nothing of the system's. */
-static int provider_open_roots(const struct provider_trust *trust, X509_STORE **out)
-{
-	X509_STORE *roots = X509_STORE_new();
-	X509_VERIFY_PARAM *param;
-
-	invariant(roots != NULL);
-	for (size_t i = 0; i < trust->root_cert_count; i++) {
-		X509 *x509 = NULL;
-		bool good = certificate_parse(trust->root_certs[i], &x509) == 0 &&
-			    X509_check_ca(x509) == 1 && X509_STORE_add_cert(roots, x509) == 1;
-
-		certificate_free(x509);
-		if (!good) {
-			X509_STORE_free(roots);
-			ERR_clear_error();
-			return ERR_CERTIFICATE;
-		}
-	}
-	param = X509_STORE_get0_param(roots);
-	/* Dates are not part of what is cached: provider_check_dates compares them on each use, for the
-	 * whole chain. An authority in the configuration is trusted also when it is not self-signed. */
-	invariant(X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME | X509_V_FLAG_PARTIAL_CHAIN) == 1);
-	X509_VERIFY_PARAM_set_depth(param, PROVIDER_CHAIN_MAX);
-	X509_VERIFY_PARAM_set_auth_level(param, PROVIDER_SECURITY_LEVEL);
-	*out = roots;
-	return 0;
-}
-
 static bool provider_is_bad(const struct provider *p, const struct identity *identity)
 {
 	for (size_t i = 0; i < p->bad_node_count; i++)
@@ -94,98 +60,11 @@ static bool provider_is_bad(const struct provider *p, const struct identity *ide
 	return false;
 }
 
-/* Narrows the identity's dates to those in which every certificate of the chain is valid. */
-static void provider_narrow_dates(X509_STORE_CTX *ctx, struct identity *identity)
-{
-	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
-
-	for (int i = 1; i < sk_X509_num(chain); i++) {
-		struct walltime before, after;
-
-		certificate_dates(sk_X509_value(chain, i), &before, &after);
-		if (before.ms > identity->not_before.ms)
-			identity->not_before = before;
-		if (after.ms < identity->not_after.ms)
-			identity->not_after = after;
-	}
-}
-
-/* Remembers the authorities between a certificate and its root: whoever sends the next certificate of theirs, or a
- * value signed by one, need not bring them. Only the overlay's own get so far. */
-static void provider_keep_intermediates(struct provider *p, X509_STORE_CTX *ctx)
-{
-	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
-
-	for (int i = 1; i < sk_X509_num(chain) - 1; i++) {
-		bool known = false;
-
-		for (int j = 0; j < sk_X509_num(p->intermediates) && !known; j++)
-			known = X509_cmp(sk_X509_value(p->intermediates, j), sk_X509_value(chain, i)) == 0;
-		if (!known && sk_X509_num(p->intermediates) < PROVIDER_INTERMEDIATES_MAX)
-			invariant(X509_add_cert(p->intermediates, sk_X509_value(chain, i), X509_ADD_FLAG_UP_REF) == 1);
-	}
-}
-
-static int provider_verify_chain(struct provider *p, X509 *x509, STACK_OF(X509) *untrusted,
-				 struct identity *identity, char *detail, size_t size)
-{
-	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-	int err = 0;
-
-	invariant(ctx != NULL && X509_STORE_CTX_init(ctx, p->roots, x509, untrusted) == 1);
-	if (X509_verify_cert(ctx) != 1) {
-		err = provider_refuse(ERR_CERTIFICATE, detail, size,
-				      X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
-	} else {
-		provider_narrow_dates(ctx, identity);
-		provider_keep_intermediates(p, ctx);
-	}
-	X509_STORE_CTX_free(ctx);
-	return err;
-}
-
-/* The authorities' certificates that came along. A bucket holds nodes' certificates as well; and what it holds costs
- * parsing, so only so many are looked at. */
-static STACK_OF(X509) *provider_offered(const struct provider *p, const struct certificate_list *bucket)
-{
-	STACK_OF(X509) *offered = sk_X509_dup(p->intermediates);
-	int room = sk_X509_num(p->intermediates) + PROVIDER_OFFERED_MAX;
-
-	invariant(offered != NULL);
-	for (int i = 0; i < sk_X509_num(offered); i++)
-		invariant(X509_up_ref(sk_X509_value(offered, i)) == 1);
-	for (size_t i = 0; bucket != NULL && i < bucket->count && sk_X509_num(offered) < room; i++) {
-		X509 *x509;
-
-		if (certificate_parse(bucket->items[i], &x509) != 0)
-			continue;
-		if (X509_check_ca(x509) == 1)
-			invariant(X509_add_cert(offered, x509, X509_ADD_FLAG_UP_REF) == 1);
-		certificate_free(x509);
-	}
-	return offered;
-}
-
-/* By a root itself, which is the usual case; else by what came along. */
-static int provider_verify(struct provider *p, X509 *x509, const struct certificate_list *bucket,
-			   struct identity *identity, char *detail, size_t size)
-{
-	STACK_OF(X509) *offered;
-	int err = provider_verify_chain(p, x509, NULL, identity, detail, size);
-
-	if (err == 0 || (sk_X509_num(p->intermediates) == 0 && (bucket == NULL || bucket->count < 2)))
-		return err;
-	offered = provider_offered(p, bucket);
-	if (sk_X509_num(offered) > 0)
-		err = provider_verify_chain(p, x509, offered, identity, detail, size);
-	sk_X509_pop_free(offered, X509_free);
-	return err;
-}
-
 /* All that is checked once: names, Node-ID rule, chain, bad-nodes. */
 static int provider_admit(struct provider *p, struct slice der, const struct certificate_list *bucket,
 			  struct certificate_entry **out, char *detail, size_t size)
 {
+	uint8_t issuer[CERTIFICATE_HASH_LENGTH];
 	struct identity identity;
 	X509 *x509;
 	int err = certificate_parse(der, &x509);
@@ -194,12 +73,14 @@ static int provider_admit(struct provider *p, struct slice der, const struct cer
 		return provider_refuse(err, detail, size, "not a certificate in DER");
 	err = certificate_identity(x509, &p->rule, &identity, detail, size);
 	if (err == 0)
-		err = provider_verify(p, x509, bucket, &identity, detail, size);
+		err = certificate_chain_verify(&p->chain, x509, bucket, &identity, issuer, detail, size);
 	if (err == 0 && provider_is_bad(p, &identity))
 		err = provider_refuse(ERR_BAD_NODE, detail, size, "a Node-ID listed as bad-node");
-	if (err == 0)
+	if (err == 0) {
 		*out = certificate_cache_add(p->certificates, &p->digest, der, &identity,
 					     X509_get0_pubkey(x509));
+		memcpy((*out)->issuer, issuer, CERTIFICATE_HASH_LENGTH);
+	}
 	certificate_free(x509);
 	ERR_clear_error();
 	return err;
@@ -239,6 +120,16 @@ int provider_identify_chain(struct provider *p, struct walltime now, struct slic
 	if (err == 0)
 		*out = entry->identity;
 	return err;
+}
+
+bool provider_issuer(struct provider *p, struct slice certificate, uint8_t fingerprint[CERTIFICATE_HASH_LENGTH])
+{
+	struct certificate_entry *entry;
+
+	if (provider_lookup(p, certificate, NULL, &entry, NULL, 0) != 0)
+		return false;
+	memcpy(fingerprint, entry->issuer, CERTIFICATE_HASH_LENGTH);
+	return true;
 }
 
 int provider_identify(struct provider *p, struct walltime now, struct slice certificate, struct identity *out,
@@ -452,6 +343,19 @@ static int provider_op_identify(void *ctx, struct walltime now, struct slice cer
 	return provider_identify(ctx, now, certificate, out, NULL, 0);
 }
 
+static int provider_op_host_hit(void *ctx, struct slice identity, struct hit *out)
+{
+	(void)ctx;
+	return host_identity_hit(identity, out);
+}
+
+static int provider_op_host_verify(void *ctx, struct slice identity, const struct slice *parts, size_t count,
+				   struct slice signature)
+{
+	(void)ctx;
+	return host_identity_verify(identity, parts, count, signature);
+}
+
 struct security provider_security(struct provider *p)
 {
 	static const struct security_ops ops = {
@@ -462,6 +366,8 @@ struct security provider_security(struct provider *p)
 		.sign = provider_op_sign,
 		.verify = provider_op_verify,
 		.identify = provider_op_identify,
+		.host_hit = provider_op_host_hit,
+		.host_verify = provider_op_host_verify,
 	};
 
 	return (struct security){ &ops, p };
@@ -469,16 +375,13 @@ struct security provider_security(struct provider *p)
 
 int provider_set_trust(struct provider *p, const struct provider_trust *trust)
 {
-	X509_STORE *roots;
 	int err;
 
 	if (strlen(trust->overlay_name) > OVERLAY_NAME_MAX || trust->node_id_bits > 8 * NODE_ID_LENGTH)
 		return ERR_CONFIG;
-	err = provider_open_roots(trust, &roots);
+	err = certificate_chain_trust(&p->chain, trust);
 	if (err != 0)
 		return err;
-	X509_STORE_free(p->roots);
-	p->roots = roots;
 	snprintf(p->overlay_name, sizeof(p->overlay_name), "%s", trust->overlay_name);
 	p->rule = (struct certificate_rule){
 		.overlay_name = p->overlay_name,
@@ -490,9 +393,6 @@ int provider_set_trust(struct provider *p, const struct provider_trust *trust)
 	p->bad_nodes = memory_alloc(trust->bad_node_count * sizeof(*p->bad_nodes));
 	if (trust->bad_node_count > 0)
 		memcpy(p->bad_nodes, trust->bad_nodes, trust->bad_node_count * sizeof(*p->bad_nodes));
-	sk_X509_pop_free(p->intermediates, X509_free);
-	p->intermediates = sk_X509_new_null();
-	invariant(p->intermediates != NULL);
 	certificate_cache_clear(p->certificates);
 	signature_cache_clear(&p->signatures);
 	return 0;
@@ -562,8 +462,7 @@ void provider_free(struct provider *p)
 	signature_cache_free(&p->signatures);
 	certificate_cache_free(p->certificates);
 	digest_free(&p->digest);
-	X509_STORE_free(p->roots);
-	sk_X509_pop_free(p->intermediates, X509_free);
+	certificate_chain_free(&p->chain);
 	free(p->bad_nodes);
 	free(p);
 }

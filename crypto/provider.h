@@ -4,6 +4,7 @@
 #ifndef CRYPTO_PROVIDER_H
 #define CRYPTO_PROVIDER_H
 
+#include "crypto/issuer_rule.h"
 #include "overlay/configuration.h"
 #include "overlay/security.h"
 
@@ -19,6 +20,8 @@ struct provider_trust {
 	uint8_t node_id_slots;
 	const struct node_id *bad_nodes;
 	size_t bad_node_count;
+	const struct issuer_rule *issuer_rules; /* decide about identity.is_vouched only */
+	size_t issuer_rule_count;
 };
 
 /* `keys` holds the node's key and certificate, borrowed for the provider's life; NULL: verify only.
@@ -33,6 +36,9 @@ void provider_free(struct provider *p);
 int MUST_CHECK provider_set_trust(struct provider *p, const struct provider_trust *trust);
 
 struct security provider_security(struct provider *p);
+
+/* SHA-256 of the root certificate that vouches for a certificate which was acceptable before. False: unknown. */
+bool provider_issuer(struct provider *p, struct slice certificate, uint8_t fingerprint[CERTIFICATE_HASH_LENGTH]);
 
 /* The same check a link's certificate gets; for tools. `detail` (may be NULL) says what is wrong. */
 int MUST_CHECK provider_identify(struct provider *p, struct walltime now, struct slice certificate,
