@@ -10,6 +10,7 @@
 #include "overlay/base/reader.h"
 #include "overlay/base/writer.h"
 #include "tools/sim/fake_hash.h"
+#include "tools/sim/fake_host_security.h"
 
 #define FAKE_MAGIC 0x46414b45u        /* "FAKE" */
 #define FAKE_CERTIFICATES_MAX (1u << 20) /* that exist at once */
@@ -62,18 +63,23 @@ size_t fake_certificate_put(uint8_t *out, const struct node_id *ids, size_t coun
 	return w.len;
 }
 
-/* An ORCHIDv2 of HIT suite 2. */
+/* The name of a certificate's key: the same for every certificate of this user and Node-ID. */
+static struct slice fake_key_name(const struct identity *identity, uint8_t out[FAKE_CERTIFICATE_NAME_MAX])
+{
+	struct writer w = writer_of(out, FAKE_CERTIFICATE_NAME_MAX);
+
+	writer_bytes(&w, slice_of(identity->node_id.bytes, NODE_ID_LENGTH));
+	writer_bytes(&w, slice_text(identity->user));
+	invariant(w.err == 0);
+	return writer_slice(&w);
+}
+
 static void fake_hit(const struct identity *identity, struct hit *out)
 {
-	static const uint8_t prefix[] = { 0x20, 0x01, 0x00, 0x22 };
-	struct fake_hash h = fake_hash_start(FAKE_MAGIC);
-	uint8_t hash[FAKE_DIGEST];
+	uint8_t name[FAKE_CERTIFICATE_NAME_MAX], host_identity[FAKE_HOST_IDENTITY];
+	int err = fake_host_hit(fake_host_identity(fake_key_name(identity, name), host_identity), out);
 
-	fake_hash_add(&h, slice_text(identity->user));
-	fake_hash_add(&h, slice_of(identity->node_id.bytes, NODE_ID_LENGTH));
-	fake_hash_end(&h, hash);
-	memcpy(out->bytes, prefix, sizeof(prefix));
-	memcpy(out->bytes + sizeof(prefix), hash, HIT_LENGTH - sizeof(prefix));
+	invariant(err == 0);
 }
 
 /* Reads a certificate; the dates are left to the caller. */
@@ -109,6 +115,13 @@ struct hit fake_certificate_hit(struct slice certificate)
 	struct identity identity = { 0 };
 
 	return fake_certificate_get(certificate, &identity) == 0 ? identity.hit : (struct hit){ 0 };
+}
+
+struct slice fake_certificate_key_name(struct slice certificate, uint8_t out[FAKE_CERTIFICATE_NAME_MAX])
+{
+	struct identity identity = { 0 };
+
+	return fake_certificate_get(certificate, &identity) == 0 ? fake_key_name(&identity, out) : SLICE_EMPTY;
 }
 
 /* ---- The certificates that exist ---- */
@@ -383,6 +396,19 @@ static int fake_verify(void *ctx, struct walltime now, const struct slice *parts
 	return 0;
 }
 
+static int fake_identity_hit(void *ctx, struct slice identity, struct hit *out)
+{
+	(void)ctx;
+	return fake_host_hit(identity, out);
+}
+
+static int fake_identity_verify(void *ctx, struct slice identity, const struct slice *parts, size_t count,
+				struct slice signature)
+{
+	(void)ctx;
+	return fake_host_verify(identity, parts, count, signature);
+}
+
 struct fake_security *fake_security_new_shared(struct fake_certificates *shared, uint64_t seed,
 					       struct slice certificate)
 {
@@ -423,6 +449,8 @@ struct security fake_security_port(struct fake_security *f)
 		.sign = fake_sign,
 		.verify = fake_verify,
 		.identify = fake_identify,
+		.host_hit = fake_identity_hit,
+		.host_verify = fake_identity_verify,
 	};
 
 	return (struct security){ &OPS, f };

@@ -8,6 +8,7 @@
 #include "overlay/security.h"
 
 #define FAKE_CERTIFICATE_MAX 512 /* bytes */
+#define FAKE_CERTIFICATE_NAME_MAX (NODE_ID_LENGTH + USER_NAME_MAX)
 
 struct fake_security;
 struct fake_certificates;
@@ -16,9 +17,10 @@ struct fake_certificates;
 size_t fake_certificate_put(uint8_t *out, const struct node_id *ids, size_t count, const char *user,
 			    struct walltime not_before, struct walltime not_after);
 
-/* The HIT in place of the one of the certificate's key, 2001:22:: and a hash over the user and the first Node-ID: the
- * same for every certificate of theirs. Zero: these bytes are no certificate. */
+/* The HIT of the certificate's key, 2001:22::, and that key's name for fake_host_new(): the same for every certificate
+ * of this user and first Node-ID. Zero, empty: these bytes are no certificate. */
 struct hit fake_certificate_hit(struct slice certificate);
+struct slice fake_certificate_key_name(struct slice certificate, uint8_t out[FAKE_CERTIFICATE_NAME_MAX]);
 
 /* The certificates that exist, each once for all providers that share them. What a provider has seen of them, and
  * so can verify signatures with, is its own affair. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
-#include "usage/hip/hip_internal.h"
+#include "usage/hip/hip_exchange.h"
 
 #define RACE_PARALLEL_MAX 3
 #define RACE_RENDEZVOUS_MS 30
@@ -144,15 +144,11 @@ static struct slice race_i1(const struct hip_race *r, bool padded, uint8_t bytes
 	return writer_slice(&w);
 }
 
-static void race_note_sent(struct hip_race *r, struct now now, struct race_channel *c)
+static void race_note_sent(const struct hip_race *r, struct now now, struct race_channel *c)
 {
-	char text[HIT_TEXT_SIZE], path[HIP_PATH_TEXT_SIZE];
-
 	c->is_due = false;
 	if (!is_set(c->sent))
 		c->sent = instant_since(now.mono, r->began);
-	log_debug(r->a->host->log, "hip.i1", "hit=%s path=\"%s\"", hit_text(&r->a->peer, text),
-		  hip_path_text(&c->path, path));
 }
 
 /* The carrier says what became of it, so that another edge can be tried at once. */
@@ -168,6 +164,7 @@ static void race_send_overlay(struct hip_race *r, struct now now, struct race_ch
 		race_next_edge(r, now);
 		return;
 	}
+	hip_log_packet(h, now, "sent", &c->path, HIP_I1, &r->a->peer);
 	if (h->capture != NULL)
 		h->capture(h->capture_ctx, now, &c->path, true, packet);
 	race_note_sent(r, now, c);
@@ -279,7 +276,7 @@ static void race_retry(struct hip_race *r, struct now now)
 
 	if (r->tries == HIP_I1_RETRIES_MAX) {
 		hip_race_end(a);
-		hip_association_become(a, now, HIP_E_FAILED);
+		hip_exchange_failed(a, now, "no-r1");
 		return;
 	}
 	r->retry_ms = r->tries++ == 0 ? 2 * HIP_RETRY_FIRST_MS : 2 * r->retry_ms;
@@ -369,8 +366,8 @@ int hip_race_begin(struct hip_association *a, struct now now, const struct hip_h
 	return 0;
 }
 
-/* The channel that an R1 came by. A rendezvous server passes the I1 on and the R1 comes directly (RFC 8004 3.3), from an
- * address that was unknown. */
+/* The channel that an R1 came by. A rendezvous server passes the I1 on and the R1 comes directly, from an address that was
+ * unknown (RFC 8004 3.3). */
 static size_t race_channel_of(const struct hip_race *r, const struct hip_path *path)
 {
 	size_t guess = r->count;
