@@ -80,14 +80,15 @@ void hip_esp_info_put(struct writer *w, const struct hip_esp_info *x);
 void hip_r1_counter_get(struct reader *r, uint64_t *x);                          /* 5.2.3 */
 void hip_r1_counter_put(struct writer *w, uint64_t x);
 
-/* RFC 8046 4. Locator types 0 (address) and 1 (SPI and address). Priority and kind of RFC 9028's type 2 are skipped. */
+/* RFC 8046 4. Locator types 0 (address), 1 (SPI and address) and RFC 9028's 2 (UDP port, SPI and address; its priority
+ * and kind are passed over). */
 struct hip_locator {
 	uint8_t traffic;     /* 0 both, 1 signalling, 2 data */
-	uint8_t type;        /* 0, 1; others are skipped when read */
+	uint8_t type;        /* 0, 1, 2; others are skipped when read */
 	bool preferred;
 	uint32_t lifetime_s;
-	uint32_t spi;        /* type 1 */
-	struct address address; /* IPv4 comes as IPv4-mapped IPv6; the port is set by the caller */
+	uint32_t spi;        /* types 1 and 2 */
+	struct address address; /* IPv4-mapped IPv6 on the wire, IPv4 here; port 0 but for type 2: set by the caller */
 };
 struct hip_locator_set { struct hip_locator items[HIP_LOCATORS_MAX]; size_t count; };
 void hip_locator_set_get(struct reader *r, struct hip_locator_set *x);
