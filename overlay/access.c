@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "overlay/access_hit.h"
 #include "overlay/base/hex.h"
 
 /* Resource-ID, Kind, storage time, and around the value: key length, index, exists, value length. */
@@ -114,6 +115,7 @@ int access_check(const struct security *s, const struct kind *kind, const struct
 		allowed = access_node_multiple_matches(s, kind, resource, signer);
 		break;
 	case ACCESS_HIT_MATCH:
+		allowed = kind->model == DATA_MODEL_DICTIONARY && access_hit_matches(s, resource, signer, value);
 		break;
 	}
 	return allowed ? 0 : ERR_FORBIDDEN;

@@ -11,7 +11,8 @@ enum {
 	KIND_TURN_SERVICE = 0x2,
 	KIND_CERTIFICATE_BY_NODE = 0x3,
 	KIND_CERTIFICATE_BY_USER = 0x10,
-	KIND_HIP_RVS = 0xf0000001 /* private; Resource Name: the 16 bytes of a HIT (wire/hip_record.h) */
+	/* Private, "HIP" in its low bytes. Resource Name: the 16 bytes of a HIT (wire/hip_record.h). */
+	KIND_HIP_RVS = 0xf0484950
 };
 
 enum access_policy {
