@@ -50,6 +50,7 @@ struct hip_host {
 	struct host_security security;
 	const struct log *log;
 	struct counters *counters;
+	struct counters own_counters; /* used when nobody gave any */
 	struct peer *peer; /* or NULL */
 	struct timer_heap timers;
 	struct prng prng;  /* jitter only */
