@@ -18,7 +18,8 @@ void app_link_ready(struct node *n, struct now now, const struct effect *e)
 		return;
 	}
 	connection_set_application(c, e->application);
-	sip_usage_app_link(n->sip, now, e->link, &e->node_id, e->initiator);
+	sip_usage_app_link(n->sip, now, e->link,
+			   &(struct sip_node){ e->node_id, e->hit, e->user, e->user_is_vouched }, e->initiator);
 }
 
 void app_link_receive(struct connection *c, struct now now, struct slice bytes)

@@ -320,7 +320,10 @@ static void attachment_ready(struct attachment *a, struct now now, struct link *
 					       .link = l->id,
 					       .application = a->application,
 					       .initiator = a->is_initiator,
-					       .node_id = a->node });
+					       .node_id = a->node,
+					       .hit = l->identity->hit,
+					       .user = link_user(l),
+					       .user_is_vouched = l->identity->is_vouched });
 	link_release(p, l);
 	attachment_finish(a, now, 0, l->id);
 }

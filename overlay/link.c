@@ -83,6 +83,8 @@ static struct link_identity *link_identity_new(const struct identity *from)
 	struct link_identity *i = memory_alloc(sizeof(*i) + ids + user);
 
 	i->node_id_count = (uint8_t)from->node_id_count;
+	i->is_vouched = from->is_vouched;
+	i->hit = from->hit;
 	memcpy(i->node_ids, from->node_ids, ids);
 	memcpy((char *)(i->node_ids + from->node_id_count), from->user, user);
 	return i;

@@ -20,6 +20,8 @@ typedef void link_opened_fn(void *ctx, struct now now, struct link *l, int err);
 /* What is kept of the other end's certificate. */
 struct link_identity {
 	uint8_t node_id_count;
+	bool is_vouched; /* struct identity */
+	struct hit hit;
 	struct node_id node_ids[]; /* and behind them the user's name with its NUL */
 };
 

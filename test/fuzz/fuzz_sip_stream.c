@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct now now = net_now(sip_fixture_net());
 	struct sip_flow flow = { .transport = SIP_TCP, .stream = STREAM, .remote = sip_fixture_phone() };
-	struct node_id far = { .bytes = { 1, 2, 3 } };
+	struct sip_node far = { .id = { .bytes = { 1, 2, 3 } }, .user = "" };
 	struct sip_usage *s;
 	size_t piece;
 

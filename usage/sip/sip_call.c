@@ -52,11 +52,40 @@ struct sip_call *sip_call_start(struct sip_usage *s, struct now now, const struc
 	sip_party_text(m->from.uri, call->info.from);
 	sip_party_text(m->to.uri, call->info.to);
 	call->info.state = "trying";
+	call->info.media = call->info.media_vouched = "";
 	call->started = call->changed = now.mono;
 	call->is_used = true;
 	log_info(s->log, "sip.call.start", "call_id=\"%s\" from=%s to=%s source=%s", call->info.call_id,
 		 call->info.from, call->info.to, sip_hop_text(source, hop));
 	return call;
+}
+
+/* What the media port knows of it; false: there is no port. */
+static bool sip_call_media(const struct sip_call *call, struct sip_call_info *out)
+{
+	const struct sip_media *media = &call->usage->media;
+	struct hit hit = { 0 };
+	const char *vouched = "";
+	bool is_protected;
+
+	if (media->ops == NULL)
+		return false;
+	is_protected = media->ops->protection(media->ctx, slice_text(out->call_id), &hit, &vouched);
+	out->media = is_protected ? "hip" : "none";
+	out->media_hit = is_protected ? hit : (struct hit){ 0 };
+	out->media_vouched = is_protected ? vouched : "";
+	return true;
+}
+
+static void sip_call_log_media(struct sip_call *call)
+{
+	char hit[HIT_TEXT_SIZE];
+
+	if (sip_call_media(call, &call->info))
+		log_info(call->usage->log, "sip.call.media", "call_id=\"%s\" media=%s hit=%s vouched=%s",
+			 call->info.call_id, call->info.media,
+			 call->info.media[0] == 'h' ? hit_text(&call->info.media_hit, hit) : "-",
+			 call->info.media_vouched[0] != '\0' ? call->info.media_vouched : "-");
 }
 
 void sip_call_ringing(struct sip_call *call, struct now now, int status)
@@ -82,6 +111,8 @@ void sip_call_answered(struct sip_call *call, struct now now, int status)
 	log_info(call->usage->log, is_up ? "sip.call.answered" : "sip.call.failed",
 		 "call_id=\"%s\" status=%d after_ms=%llu", call->info.call_id, status,
 		 (unsigned long long)(instant_since(now.mono, call->started).us / 1000));
+	if (is_up)
+		sip_call_log_media(call);
 }
 
 void sip_call_ended(struct sip_usage *s, struct now now, const struct sip_message *m)
@@ -115,6 +146,9 @@ bool sip_usage_next_call(const struct sip_usage *s, struct now now, size_t *curs
 		    (!is_live && instant_since(now.mono, call->changed).us > duration_s(SIP_CALLS_AGE_S).us))
 			continue;
 		*out = call->info;
+		/* An answer may come as late as in the ACK, and media may change with every re-INVITE. */
+		if (is_live)
+			(void)sip_call_media(call, out);
 		out->age_s = (uint32_t)(instant_since(now.mono, call->started).us / 1000000);
 		return true;
 	}

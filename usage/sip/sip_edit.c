@@ -14,7 +14,7 @@ void sip_edit_begin(struct sip_edit *e, const struct sip_message *m)
 }
 
 /* Replaces `removed` bytes at `at` (a pointer into the message). */
-static void sip_edit_place(struct sip_edit *e, const uint8_t *at, size_t removed, const char *text)
+static void sip_edit_place_bytes(struct sip_edit *e, const uint8_t *at, size_t removed, struct slice text)
 {
 	struct sip_edit_place *p;
 	size_t i;
@@ -30,8 +30,13 @@ static void sip_edit_place(struct sip_edit *e, const uint8_t *at, size_t removed
 	p->at = (size_t)(at - e->message->bytes.data);
 	p->removed = removed;
 	p->text_at = e->text.len;
-	sip_text_bytes(&e->text, slice_text(text));
+	sip_text_bytes(&e->text, text);
 	p->text_len = e->text.len - p->text_at;
+}
+
+static void sip_edit_place(struct sip_edit *e, const uint8_t *at, size_t removed, const char *text)
+{
+	sip_edit_place_bytes(e, at, removed, slice_text(text));
 }
 
 static void sip_edit_remove(struct sip_edit *e, struct slice what)
@@ -221,6 +226,20 @@ void sip_edit_content_length(struct sip_edit *e)
 	sip_edit_place(e, e->message->bytes.data + e->message->head_len - 2, 0, text);
 }
 
+void sip_edit_body(struct sip_edit *e, struct slice body)
+{
+	const struct sip_message *m = e->message;
+	const struct sip_header *h = sip_message_first(m, SIP_HEADER_CONTENT_LENGTH);
+	char text[40];
+
+	snprintf(text, sizeof(text), h != NULL ? "%zu" : "Content-Length: %zu\r\n", body.len);
+	if (h != NULL)
+		sip_edit_place(e, h->value.data, h->value.len, text);
+	else
+		sip_edit_place(e, m->bytes.data + m->head_len - 2, 0, text);
+	sip_edit_place_bytes(e, m->bytes.data + m->head_len, m->body.len, body);
+}
+
 int sip_edit_finish(struct sip_edit *e, struct sip_text *out)
 {
 	struct slice bytes = e->message->bytes;
@@ -347,6 +366,7 @@ const char *sip_reason(int status)
 		{ 416, "Unsupported URI Scheme" }, { 420, "Bad Extension" }, { 423, "Interval Too Brief" },
 		{ 480, "Temporarily Unavailable" }, { 481, "Call/Transaction Does Not Exist" },
 		{ 482, "Loop Detected" }, { 483, "Too Many Hops" }, { 487, "Request Terminated" },
+		{ 488, "Not Acceptable Here" },
 		{ 489, "Bad Event" }, { 500, "Server Internal Error" }, { 501, "Not Implemented" },
 		{ 503, "Service Unavailable" }, { 504, "Server Time-out" },
 		{ 505, "Version Not Supported" }, { 513, "Message Too Large" },

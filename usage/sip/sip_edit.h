@@ -47,6 +47,8 @@ void sip_edit_pop_via(struct sip_edit *e);
 
 /* Both: a message from a datagram may have none, a stream needs it (18.3). */
 void sip_edit_content_length(struct sip_edit *e);
+/* Another body, with its Content-Length; instead of sip_edit_content_length. */
+void sip_edit_body(struct sip_edit *e, struct slice body);
 
 /* Writes the edited message behind what `out` holds and frees the edit. ERR_LIMIT. */
 int MUST_CHECK sip_edit_finish(struct sip_edit *e, struct sip_text *out);

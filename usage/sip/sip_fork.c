@@ -9,6 +9,7 @@
 #include "usage/sip/sip_call.h"
 #include "usage/sip/sip_edit.h"
 #include "usage/sip/sip_flow.h"
+#include "usage/sip/sip_hangup.h"
 #include "usage/sip/sip_resolve.h"
 #include "usage/sip/sip_stream.h"
 
@@ -66,7 +67,7 @@ static void sip_via_text(struct sip_usage *s, const struct sip_hop *hop, const c
 }
 
 int sip_request_put(struct sip_usage *s, const struct sip_message *m, const struct sip_hop *source,
-		    const struct sip_target *target, char *branch, struct sip_text *out)
+		    const struct sip_target *target, struct slice body, char *branch, struct sip_text *out)
 {
 	char via[512], uri[512], hash[17], random[17];
 	struct sip_edit edit;
@@ -94,7 +95,10 @@ int sip_request_put(struct sip_usage *s, const struct sip_message *m, const stru
 		sip_edit_received(&edit, &source->flow.remote);
 	sip_edit_max_forwards(&edit);
 	sip_edit_drop_credentials(&edit, peer_configuration(s->peer)->overlay_name);
-	sip_edit_content_length(&edit);
+	if (body.len > 0)
+		sip_edit_body(&edit, body);
+	else
+		sip_edit_content_length(&edit);
 	return sip_edit_finish(&edit, out);
 }
 
@@ -105,6 +109,7 @@ struct sip_fork *sip_fork_new(struct sip_server *server)
 	fork->usage = server->usage;
 	fork->server = server;
 	server->fork = fork;
+	sip_media_leg(fork->usage, &server->source, fork->leg);
 	return fork;
 }
 
@@ -152,11 +157,22 @@ static bool sip_fork_is_better(const struct sip_fork *fork, int status, bool is_
 
 void sip_fork_note(struct sip_fork *fork, int status)
 {
-	if (!sip_fork_is_better(fork, status, true))
+	/* A refusal says more than what else was met here. */
+	if (fork->reason[0] != '\0' || !sip_fork_is_better(fork, status, true))
 		return;
 	fork->best_status = status;
 	fork->best_is_local = true;
 	fork->best.len = 0;
+}
+
+void sip_fork_refuse(struct sip_fork *fork, int status, const char *reason)
+{
+	fork->reason[0] = '\0';
+	if (fork->best_is_local)
+		fork->best_status = 0;
+	sip_fork_note(fork, status);
+	if (fork->best_status == status && fork->best_is_local)
+		snprintf(fork->reason, sizeof(fork->reason), "%s", reason);
 }
 
 static void sip_fork_cancel_branches(struct sip_fork *fork, struct now now)
@@ -176,7 +192,7 @@ void sip_fork_settle(struct sip_fork *fork, struct now now)
 	if (fork->final_sent || fork->lookups > 0)
 		return;
 	for (size_t i = 0; i < fork->branch_count; i++)
-		if (fork->branches[i].client != NULL)
+		if (fork->branches[i].client != NULL && !fork->branches[i].is_refused)
 			return;
 	fork->final_sent = true;
 	if (status == 0)
@@ -198,7 +214,9 @@ void sip_fork_settle(struct sip_fork *fork, struct now now)
 	/* 16.7 step 6: another proxy's 503 is not ours to pass on; our own is. */
 	if (status == 503 && !fork->best_is_local)
 		status = 500;
-	sip_server_answer(server, now, status, NULL, status == 503 ? "Retry-After: 10\r\n" : "");
+	sip_server_answer(server, now, status,
+			  fork->reason[0] != '\0' && status == fork->best_status ? fork->reason : NULL,
+			  status == 503 ? "Retry-After: 10\r\n" : "");
 }
 
 static void sip_branch_on_timer_c(void *ctx, struct now now)
@@ -212,15 +230,91 @@ static void sip_branch_on_timer_c(void *ctx, struct now now)
 		sip_client_cancel(branch->client, now);
 }
 
+/* ---- Media ---- */
+
+/* The way of a branch's requests, or, turned round, of its responses. */
+static struct sip_way sip_branch_way(const struct sip_fork *fork, const struct sip_branch *branch, bool is_response)
+{
+	return (struct sip_way){
+		.from = is_response ? &branch->hop : &fork->server->source,
+		.to = is_response ? &fork->server->source : &branch->hop,
+		.leg = fork->leg[0] != '\0' ? fork->leg : branch->leg,
+		.in_dialog = fork->in_dialog,
+	};
+}
+
+/* A branch of an INVITE that begins a call came to nothing, or the BYE that ends a dialog had its answer. */
+static void sip_branch_over(const struct sip_branch *branch, struct now now)
+{
+	struct sip_fork *fork = branch->fork;
+	struct sip_way way = sip_branch_way(fork, branch, false);
+	struct sip_message m;
+
+	if (fork->usage->media.ops == NULL || !(fork->is_bye || (fork->server->is_invite && !fork->in_dialog)) ||
+	    sip_message_parse(&m, sip_text_slice(&fork->server->request), false) != 0)
+		return;
+	sip_media_over(fork->usage, now, &m, &way, !fork->is_bye);
+}
+
+void sip_fork_end_media(struct sip_fork *fork, struct now now)
+{
+	for (size_t i = 0; i < fork->branch_count; i++)
+		if (fork->branches[i].client != NULL && fork->branches[i].client->state < SIP_COMPLETED)
+			sip_branch_over(&fork->branches[i], now);
+}
+
+/* A response whose description must not pass: the branch has failed, and who sent it is told. */
+static void sip_branch_refuse(struct sip_branch *branch, struct now now, const struct sip_message *m)
+{
+	struct sip_fork *fork = branch->fork;
+	struct sip_client *client = branch->client;
+
+	branch->is_refused = true;
+	if (client == NULL) /* its last response was not to an INVITE */
+		return;
+	if (m->status < 200) {
+		sip_client_cancel(client, now);
+		return;
+	}
+	/* A 2xx may come again when the ACK is lost, and may have crossed the CANCEL. */
+	sip_hangup(fork->usage, now, &branch->hop, sip_text_slice(&client->request), m,
+		   !fork->in_dialog && !branch->is_hung_up);
+	branch->is_hung_up = true;
+}
+
+/* Shows a response to the media port. False: it must not go upstream, and the branch was refused. */
+static bool sip_branch_media(struct sip_branch *branch, struct now now, const struct sip_message *m,
+			     struct sip_text *body)
+{
+	struct sip_fork *fork = branch->fork;
+	struct sip_way way = sip_branch_way(fork, branch, true);
+	char reason[SIP_MEDIA_REASON_SIZE];
+	int err;
+
+	if (!branch->is_refused) {
+		err = sip_media_pass(fork->usage, now, m, &way, body, reason);
+		if (err == 0)
+			return true;
+		sip_fork_refuse(fork, sip_media_status(err), reason);
+		sip_branch_over(branch, now);
+	}
+	sip_branch_refuse(branch, now, m);
+	return false;
+}
+
 /* Passes a phone's response on, without our Via. */
-static int sip_fork_upstream(struct sip_fork *fork, const struct sip_message *m, struct sip_text *out)
+static int sip_fork_upstream(struct sip_fork *fork, const struct sip_message *m, struct slice body,
+			     struct sip_text *out)
 {
 	struct sip_edit edit;
 	int err;
 
 	sip_edit_begin(&edit, m);
 	sip_edit_pop_via(&edit);
-	sip_edit_content_length(&edit);
+	if (body.len > 0)
+		sip_edit_body(&edit, body);
+	else
+		sip_edit_content_length(&edit);
 	err = sip_edit_finish(&edit, out);
 	if (err != 0)
 		sip_counters(fork->usage)->sip_lost++;
@@ -230,32 +324,43 @@ static int sip_fork_upstream(struct sip_fork *fork, const struct sip_message *m,
 static void sip_fork_provisional(struct sip_branch *branch, struct now now, const struct sip_message *m)
 {
 	struct sip_fork *fork = branch->fork;
-	struct sip_text out = { 0 };
+	struct sip_text out = { 0 }, body = { 0 };
 
 	if (m->status == 100 || fork->final_sent || fork->cancelled)
 		return;
 	if (sip_fork_is_invite(fork))
 		timer_arm(&fork->usage->timers, &branch->timer_c,
 			  instant_add(now.mono, duration_s(SIP_TIMER_C_S)), sip_branch_on_timer_c, branch);
+	if (!sip_branch_media(branch, now, m, &body)) {
+		sip_fork_settle(fork, now);
+		return;
+	}
 	if (fork->call != NULL)
 		sip_call_ringing(fork->call, now, m->status);
-	if (sip_fork_upstream(fork, m, &out) == 0)
+	if (sip_fork_upstream(fork, m, sip_text_slice(&body), &out) == 0)
 		sip_server_respond(fork->server, now, m->status, sip_text_slice(&out));
+	sip_text_free(&body);
 	sip_text_free(&out);
 }
 
-static void sip_fork_success(struct sip_fork *fork, struct now now, const struct sip_message *m)
+static void sip_branch_success(struct sip_branch *branch, struct now now, const struct sip_message *m)
 {
-	struct sip_text out = { 0 };
+	struct sip_fork *fork = branch->fork;
+	struct sip_text out = { 0 }, body = { 0 };
 
 	/* Each 2xx to an INVITE goes upstream, its repetitions too (16.7 step 5); else only the first. */
 	if (fork->final_sent && !sip_fork_is_invite(fork))
 		return;
+	if (!sip_branch_media(branch, now, m, &body)) {
+		sip_fork_settle(fork, now);
+		return;
+	}
 	if (!fork->final_sent && fork->call != NULL)
 		sip_call_answered(fork->call, now, m->status);
 	fork->final_sent = true;
-	if (sip_fork_upstream(fork, m, &out) == 0)
+	if (sip_fork_upstream(fork, m, sip_text_slice(&body), &out) == 0)
 		sip_server_respond(fork->server, now, m->status, sip_text_slice(&out));
+	sip_text_free(&body);
 	sip_text_free(&out);
 	sip_fork_cancel_branches(fork, now);
 }
@@ -279,8 +384,11 @@ static void sip_branch_on_response(void *ctx, struct now now, const struct sip_m
 	/* An accepted INVITE's client stays, for repetitions of its 2xx. */
 	if (!(is_success && sip_fork_is_invite(fork)))
 		branch->client = NULL;
+	/* A BYE that is challenged is said again. */
+	if (fork->is_bye ? status != 401 && status != 407 : !is_success)
+		sip_branch_over(branch, now);
 	if (is_success) {
-		sip_fork_success(fork, now, m);
+		sip_branch_success(branch, now, m);
 		return;
 	}
 	if (fork->final_sent)
@@ -291,7 +399,8 @@ static void sip_branch_on_response(void *ctx, struct now now, const struct sip_m
 		fork->best_status = status;
 		fork->best_is_local = false;
 		fork->best.len = 0;
-		if (sip_fork_upstream(fork, m, &fork->best) != 0)
+		fork->reason[0] = '\0';
+		if (sip_fork_upstream(fork, m, SLICE_EMPTY, &fork->best) != 0)
 			fork->best.len = 0;
 	}
 	if (status >= 600)
@@ -310,11 +419,11 @@ static void sip_target_hash(struct sip_usage *s, const struct sip_target *target
 
 /* The request for one target, in `out`; a phone that has a TCP connection gets a large one there. */
 static int sip_fork_build(struct sip_fork *fork, struct sip_target *target, const struct sip_message *m,
-			  char *id, struct sip_text *out)
+			  struct slice body, char *id, struct sip_text *out)
 {
 	struct sip_usage *s = fork->usage;
 	uint64_t stream;
-	int err = sip_request_put(s, m, &fork->server->source, target, id, out);
+	int err = sip_request_put(s, m, &fork->server->source, target, body, id, out);
 
 	if (err != 0 || target->hop.flow.transport != SIP_UDP || out->len <= SIP_UDP_SAFE_MAX)
 		return err;
@@ -324,7 +433,7 @@ static int sip_fork_build(struct sip_fork *fork, struct sip_target *target, cons
 	target->hop.flow.transport = SIP_TCP;
 	target->hop.flow.stream = stream;
 	out->len = 0;
-	return sip_request_put(s, m, &fork->server->source, target, id, out);
+	return sip_request_put(s, m, &fork->server->source, target, body, id, out);
 }
 
 static bool sip_fork_has(const struct sip_fork *fork, const struct sip_hop *hop, const char *hash)
@@ -359,14 +468,49 @@ static int sip_branch_start(struct sip_fork *fork, struct now now, const struct 
 	return 0;
 }
 
+/* Shows the request to the media port, builds it and sends it. */
+static int sip_fork_start(struct sip_fork *fork, struct now now, struct sip_target *target, const char *hash)
+{
+	struct sip_usage *s = fork->usage;
+	struct sip_branch *branch = &fork->branches[fork->branch_count];
+	struct sip_text out = { 0 }, body = { 0 };
+	char id[SIP_BRANCH_MAX + 1], reason[SIP_MEDIA_REASON_SIZE];
+	struct sip_message m;
+	struct sip_way way;
+	int err = sip_message_parse(&m, sip_text_slice(&fork->server->request), false);
+
+	if (err != 0)
+		return err;
+	fork->in_dialog = m.to_tag.len > 0;
+	fork->is_bye = sip_message_is(&m, "BYE");
+	memset(branch, 0, sizeof(*branch));
+	branch->hop = target->hop;
+	sip_media_leg(s, &target->hop, branch->leg);
+	way = sip_branch_way(fork, branch, false);
+	way.node = target->node;
+	way.prefs = target->prefs;
+	err = sip_media_pass(s, now, &m, &way, &body, reason);
+	if (err != 0) {
+		sip_fork_refuse(fork, sip_media_status(err), reason);
+		return err;
+	}
+	err = sip_fork_build(fork, target, &m, sip_text_slice(&body), id, &out);
+	if (err == 0)
+		err = sip_branch_start(fork, now, target, &m, sip_text_slice(&out), id);
+	if (err == 0)
+		memcpy(branch->uri_hash, hash, sizeof(branch->uri_hash));
+	else if (s->media.ops != NULL && fork->server->is_invite && !fork->in_dialog)
+		sip_media_over(s, now, &m, &way, true);
+	sip_text_free(&body);
+	sip_text_free(&out);
+	return err;
+}
+
 int sip_fork_add(struct sip_fork *fork, struct now now, const struct sip_target *target)
 {
 	struct sip_usage *s = fork->usage;
 	struct sip_target changed = *target;
-	struct sip_text out = { 0 };
-	char id[SIP_BRANCH_MAX + 1], hash[17];
-	struct sip_message m;
-	int err;
+	char hash[17];
 
 	if (fork->cancelled || fork->final_sent)
 		return ERR_CANCELLED;
@@ -378,15 +522,7 @@ int sip_fork_add(struct sip_fork *fork, struct now now, const struct sip_target 
 		return ERR_LIMIT;
 	}
 	changed.pop_routes += fork->pop_routes;
-	err = sip_message_parse(&m, sip_text_slice(&fork->server->request), false);
-	if (err == 0)
-		err = sip_fork_build(fork, &changed, &m, id, &out);
-	if (err == 0)
-		err = sip_branch_start(fork, now, &changed, &m, sip_text_slice(&out), id);
-	if (err == 0)
-		memcpy(fork->branches[fork->branch_count - 1].uri_hash, hash, sizeof(hash));
-	sip_text_free(&out);
-	return err;
+	return sip_fork_start(fork, now, &changed, hash);
 }
 
 void sip_fork_cancel(struct sip_fork *fork, struct now now)

@@ -3,6 +3,7 @@
 #ifndef USAGE_SIP_SIP_FORK_H
 #define USAGE_SIP_SIP_FORK_H
 
+#include "usage/sip/sip_media_pass.h"
 #include "usage/sip/sip_transaction.h"
 
 #define SIP_FORKS_MAX 16         /* branches of one request */
@@ -14,6 +15,8 @@ struct sip_call;
 struct sip_target {
 	struct sip_hop hop;
 	const struct sip_route *route;  /* SIP_OVERLAY; may be NULL */
+	const struct sip_node *node;    /* SIP_OVERLAY: who signed the record that led there; NULL: none did */
+	struct slice prefs;             /* and its contact_prefs */
 	struct slice request_uri;       /* replaces the Request-URI; empty: it stays */
 	size_t pop_routes;              /* own Route elements to take away, besides the fork's */
 	bool drop_last_route;           /* it became the Request-URI (16.4) */
@@ -25,6 +28,9 @@ struct sip_branch {
 	struct timer timer_c;
 	struct sip_hop hop;
 	char uri_hash[17];         /* with hop: what makes a target the same */
+	char leg[SIP_LEG_SIZE];    /* sip_media_leg of hop */
+	bool is_refused;           /* its answer's media could not be let pass */
+	bool is_hung_up;           /* and it was told so */
 };
 
 struct sip_fork {
@@ -37,6 +43,9 @@ struct sip_fork {
 	struct sip_text best;  /* ready to be sent upstream; empty: made here with best_status */
 	int best_status;       /* 0: none yet */
 	bool best_is_local;    /* no phone said so: a timeout, no connection */
+	char reason[SIP_MEDIA_REASON_SIZE]; /* why media was refused: then it is the reason phrase; "" */
+	char leg[SIP_LEG_SIZE];    /* sip_media_leg of the source */
+	bool in_dialog, is_bye;
 	bool cancelled, final_sent;
 	struct sip_resolution *resolution; /* NULL when none is under way */
 	struct sip_call *call; /* borrowed; NULL for other methods than INVITE */
@@ -53,13 +62,17 @@ int MUST_CHECK sip_fork_add(struct sip_fork *fork, struct now now, const struct 
 void sip_fork_note(struct sip_fork *fork, int status);
 /* Sends the best response when nothing is outstanding any more. */
 void sip_fork_settle(struct sip_fork *fork, struct now now);
+/* Media that may not pass: `reason` is said unless some phone answers. */
+void sip_fork_refuse(struct sip_fork *fork, int status, const char *reason);
+/* The server goes: the media of branches that never gave a final response are let go. */
+void sip_fork_end_media(struct sip_fork *fork, struct now now);
 /* The caller hung up before an answer. */
 void sip_fork_cancel(struct sip_fork *fork, struct now now);
 
 /* The request as it leaves towards `target`, for a branch or statelessly (`branch` has room for
- * SIP_BRANCH_MAX + 1 bytes and is filled in). */
+ * SIP_BRANCH_MAX + 1 bytes and is filled in). `body`, when not empty, replaces its own. */
 int MUST_CHECK sip_request_put(struct sip_usage *s, const struct sip_message *m, const struct sip_hop *source,
-			       const struct sip_target *target, char *branch, struct sip_text *out);
+			       const struct sip_target *target, struct slice body, char *branch, struct sip_text *out);
 
 /* Hash of all that decides where a request goes (16.6 step 8, RFC 5393 4.2), as hex. */
 void sip_loop_hash(struct sip_usage *s, const struct sip_message *m, char out[17]);

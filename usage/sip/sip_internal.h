@@ -3,13 +3,15 @@
  *
  *   sip_usage (inputs, effects) > sip_stream > sip_proxy (what to do with a message)
  *     > sip_registration (REGISTER) > sip_record (the overlay's side of it)
- *     > sip_fork (response context) > sip_resolve (AOR to routes) > sip_link (connections to other proxies)
+ *     > sip_media_pass (session descriptions to the media port) > sip_body
+ *     > sip_fork (response context) > sip_hangup, sip_resolve (AOR to routes) > sip_link (connections to other proxies)
  *     > sip_transaction (servers and clients, timers) */
 #ifndef USAGE_SIP_SIP_INTERNAL_H
 #define USAGE_SIP_SIP_INTERNAL_H
 
 #include "overlay/base/map.h"
 #include "overlay/counter.h"
+#include "usage/sip/sip_media.h"
 #include "usage/sip/sip_message.h"
 #include "usage/sip/sip_text.h"
 #include "usage/sip/sip_usage.h"
@@ -74,6 +76,7 @@ struct sip_usage {
 	struct sip_digest *digest;
 	struct sip_calls *calls;
 	struct sip_resolution *resolutions;
+	struct sip_media media; /* ops NULL: none */
 	bool stopping;
 };
 

@@ -32,6 +32,8 @@ static const struct {
 	{ SIP_HEADER_PROXY_REQUIRE, "Proxy-Require", "" },
 	{ SIP_HEADER_AUTHORIZATION, "Authorization", "" },
 	{ SIP_HEADER_PROXY_AUTHORIZATION, "Proxy-Authorization", "" },
+	{ SIP_HEADER_CONTENT_TYPE, "Content-Type", "c" },
+	{ SIP_HEADER_CONTENT_ENCODING, "Content-Encoding", "e" },
 };
 
 /* What libosip2 is shown: headers whose structure matters here. The rest passes as bytes. */
@@ -44,7 +46,7 @@ static const struct {
 #define SIP_SINGLE_MASK                                                                            \
 	(1u << SIP_HEADER_FROM | 1u << SIP_HEADER_TO | 1u << SIP_HEADER_CALL_ID |                   \
 	 1u << SIP_HEADER_CSEQ | 1u << SIP_HEADER_MAX_FORWARDS | 1u << SIP_HEADER_CONTENT_LENGTH |  \
-	 1u << SIP_HEADER_EXPIRES)
+	 1u << SIP_HEADER_EXPIRES | 1u << SIP_HEADER_CONTENT_TYPE)
 
 /* What a response is made of (8.2.6.2). */
 #define SIP_ANSWER_MASK                                                                            \

@@ -251,16 +251,23 @@ static void sip_refuse(struct sip_passage *p, struct now now, int status, const 
 /* An ACK has no transaction: it just goes on. */
 static void sip_forward_ack(struct sip_passage *p, struct now now)
 {
-	struct sip_text out = { 0 };
-	char branch[SIP_BRANCH_MAX + 1];
-	int err = sip_request_put(p->usage, p->m, &p->from, &p->target, branch, &out);
+	struct sip_way way = { .from = &p->from, .to = &p->target.hop, .in_dialog = true };
+	char branch[SIP_BRANCH_MAX + 1], leg[SIP_LEG_SIZE], reason[SIP_MEDIA_REASON_SIZE];
+	struct sip_text out = { 0 }, body = { 0 };
+	int err;
 
+	sip_media_leg(p->usage, sip_is_phone(&p->from) ? &p->from : &p->target.hop, leg);
+	way.leg = leg;
+	err = sip_media_pass(p->usage, now, p->m, &way, &body, reason);
+	if (err == 0)
+		err = sip_request_put(p->usage, p->m, &p->from, &p->target, sip_text_slice(&body), branch, &out);
 	if (err == 0)
 		err = sip_hop_send(p->usage, now, &p->target.hop, p->target.route, sip_text_slice(&out));
 	if (err != 0) {
 		sip_counters(p->usage)->sip_lost++;
 		log_info(p->usage->log, "sip.ack.lost", "reason=%s", error_name(err));
 	}
+	sip_text_free(&body);
 	sip_text_free(&out);
 }
 

@@ -2,6 +2,8 @@
 /* The SIP-REGISTRATION record of this node's user in the overlay. */
 #include "usage/sip/sip_record.h"
 
+#include <stdio.h>
+
 #include "overlay/resource.h"
 #include "overlay/wire/sip_registration.h"
 #include "usage/sip/sip_registration.h"
@@ -18,6 +20,16 @@ static void sip_record_wait(struct sip_record *record, struct now now, uint64_t 
 {
 	timer_arm(&record->usage->timers, &record->timer, instant_add(now.mono, duration_s(seconds)),
 		  sip_record_on_timer, record);
+}
+
+/* Waits for the refresh; with a media port for less, as what it tells of this node may change. */
+static void sip_record_look(struct sip_record *record, struct now now)
+{
+	struct instant at = record->refresh;
+
+	if (record->usage->media.ops != NULL)
+		at = instant_min(at, instant_add(now.mono, duration_s(SIP_RECORD_LOOK_S)));
+	timer_arm(&record->usage->timers, &record->timer, at, sip_record_on_timer, record);
 }
 
 static void sip_record_on_stored(void *ctx, struct now now, const struct resource_store_result *result)
@@ -43,13 +55,15 @@ static void sip_record_on_stored(void *ctx, struct now now, const struct resourc
 		record->retry_s = SIP_RECORD_RETRY_FIRST_S;
 		record->expires = instant_add(now.mono, duration_s(record->lifetime_s));
 		timer_disarm(&s->timers, &record->timer);
+		record->refresh = instant_add(now.mono, duration_s((uint64_t)record->lifetime_s * 3 / 4));
 		if (exists)
-			sip_record_wait(record, now, (uint64_t)record->lifetime_s * 3 / 4);
+			sip_record_look(record, now);
 	}
 	sip_registration_record_settled(s, now, result->err);
 }
 
-/* route type, contact_prefs, our own Node-ID: "form a connection with this peer" (RFC 7904 3.2). */
+/* route type, contact_prefs, our own Node-ID: "form a connection with this peer" (RFC 7904 3.2). What the media port
+ * tells stands beside the scheme (RFC 2533 4.1). */
 static void sip_record_value(struct sip_record *record, struct writer *w)
 {
 	struct destination own = destination_of_node(peer_node_id(record->usage->peer));
@@ -58,7 +72,13 @@ static void sip_record_value(struct sip_record *record, struct writer *w)
 		.contact_prefs = slice_text("(sip.schemes=SIP)"),
 		.destinations = { &own, 1 },
 	};
+	char prefs[SIP_MEDIA_PREFS_MAX + 32];
 
+	sip_media_prefs(record->usage, record->prefs);
+	if (record->prefs[0] != '\0') {
+		snprintf(prefs, sizeof(prefs), "(& (sip.schemes=SIP) %s)", record->prefs);
+		registration.contact_prefs = slice_text(prefs);
+	}
 	sip_registration_put(w, &registration);
 }
 
@@ -66,7 +86,7 @@ static int sip_record_store(struct sip_record *record, struct now now, bool exis
 {
 	struct sip_usage *s = record->usage;
 	struct resource_id id = security_resource_id(peer_security(s->peer), slice_text(s->aor));
-	uint8_t bytes[128];
+	uint8_t bytes[SIP_MEDIA_PREFS_MAX + 160];
 	struct writer w = writer_of(bytes, sizeof(bytes));
 	struct resource_value value = {
 		.key = slice_of(peer_node_id(s->peer)->bytes, NODE_ID_LENGTH),
@@ -102,9 +122,15 @@ static void sip_record_begin(struct sip_record *record, struct now now, bool exi
 static void sip_record_on_timer(void *ctx, struct now now)
 {
 	struct sip_record *record = ctx;
+	char prefs[SIP_MEDIA_PREFS_MAX];
 
 	if (instant_due(record->expires, now.mono))
 		record->stored = false;
+	if (record->stored && record->wanted && !record->busy && !instant_due(record->refresh, now.mono) &&
+	    strcmp(sip_media_prefs(record->usage, prefs), record->prefs) == 0) {
+		sip_record_look(record, now);
+		return;
+	}
 	if (!record->busy && (record->wanted || record->stored))
 		sip_record_begin(record, now, record->wanted);
 }

@@ -4,10 +4,11 @@
 #ifndef USAGE_SIP_SIP_RECORD_H
 #define USAGE_SIP_SIP_RECORD_H
 
-#include "usage/sip/sip_internal.h"
+#include "usage/sip/sip_media_pass.h"
 
 #define SIP_RECORD_RETRY_FIRST_S 5
 #define SIP_RECORD_RETRY_MAX_S 60
+#define SIP_RECORD_LOOK_S 15 /* how often it is looked whether the record still says what holds */
 
 struct sip_record {
 	struct sip_usage *usage;
@@ -17,6 +18,8 @@ struct sip_record {
 	bool busy_exists;
 	uint32_t lifetime_s;
 	struct instant expires;
+	struct instant refresh; /* when it is stored again at the latest */
+	char prefs[SIP_MEDIA_PREFS_MAX]; /* the feature tags that were stored last */
 	struct timer timer; /* refresh, or retry */
 	uint64_t retry_s;
 };

@@ -84,13 +84,15 @@ static int sip_route_set(struct sip_route *route, const struct destination_list 
 	return w.err;
 }
 
+/* `signer` of the record that held the route; NULL: it came out of a GRUU. */
 static void sip_resolution_add_route(struct sip_resolution *r, struct now now, const char *aor,
-				     const struct sip_route *route)
+				     const struct sip_route *route, const struct identity *signer, struct slice prefs)
 {
 	struct sip_usage *s = r->usage;
 	struct sip_target target = { 0 };
 	struct sip_text uri = { 0 };
 	char text[NODE_ID_TEXT_SIZE];
+	struct sip_node node;
 	int err;
 
 	r->routes++;
@@ -102,6 +104,12 @@ static void sip_resolution_add_route(struct sip_resolution *r, struct now now, c
 	target.hop.flow.transport = SIP_OVERLAY;
 	target.hop.node = route->node;
 	target.route = route;
+	target.prefs = prefs;
+	/* A record may name another of its user's nodes, whose certificate is not known yet. */
+	if (signer != NULL && node_id_equal(&signer->node_id, &route->node)) {
+		node = (struct sip_node){ route->node, signer->hit, signer->user, signer->is_vouched };
+		target.node = &node;
+	}
 	/* The proxy there serves the AOR that its record stands under, not one that led to it. */
 	if (strcmp(aor, r->queries[0].aor) != 0) {
 		sip_aor_put_uri(&uri, aor);
@@ -129,7 +137,7 @@ static void sip_resolution_follow(struct sip_resolution *r, struct now now, stru
 	if (err == 0 && sip_param(params, "gr", &gr)) {
 		err = sip_gruu_route(gr, &route);
 		if (err == 0)
-			sip_resolution_add_route(r, now, aor, &route);
+			sip_resolution_add_route(r, now, aor, &route, NULL, SLICE_EMPTY);
 	} else if (err == 0) {
 		err = sip_resolution_ask(r, now, aor, depth + 1);
 	}
@@ -137,12 +145,21 @@ static void sip_resolution_follow(struct sip_resolution *r, struct now now, stru
 		log_info(s->log, "sip.redirection.refused", "depth=%u reason=%s", depth, error_name(err));
 }
 
-/* RFC 7904 3.2, 5.1: one who takes only SIPS says so; what we speak is SIP (application 5060). */
+/* How often `text` stands in `prefs`. */
+static size_t sip_prefs_count(struct slice prefs, const char *text)
+{
+	size_t len = strlen(text), count = 0;
+
+	for (size_t i = 0; i + len <= prefs.len; i++)
+		count += sip_is(slice_of(prefs.data + i, len), text);
+	return count;
+}
+
+/* RFC 7904 3.2, 5.1: one who takes only SIPS says so; what we speak is SIP (application 5060). Other feature tags may
+ * stand beside (RFC 2533). */
 static bool sip_prefs_admit_sip(struct slice prefs)
 {
-	static const char only_sips[] = "(sip.schemes=SIPS)";
-
-	return !sip_is(prefs, only_sips);
+	return sip_prefs_count(prefs, "(sip.schemes=SIPS)") == 0 || sip_prefs_count(prefs, "(sip.schemes=SIP)") > 0;
 }
 
 static void sip_resolution_take(struct sip_resolution *r, struct now now, const struct sip_query *query,
@@ -168,7 +185,8 @@ static void sip_resolution_take(struct sip_resolution *r, struct now now, const 
 	} else if (err == 0 && registration.type == SIP_REGISTRATION_ROUTE) {
 		err = sip_route_set(&route, &registration.destinations);
 		if (err == 0 && sip_prefs_admit_sip(registration.contact_prefs))
-			sip_resolution_add_route(r, now, query->aor, &route);
+			sip_resolution_add_route(r, now, query->aor, &route, &value->signer,
+						 registration.contact_prefs);
 		else
 			r->routes++;
 	}

@@ -14,6 +14,7 @@ struct sip_stream {
 	uint64_t number;
 	struct sip_hop hop;
 	struct address advertised;
+	struct sip_node identity; /* application links; its user is owned */
 	struct sip_text buffer;
 	struct timer idle; /* TCP; application links are closed by sip_link */
 };
@@ -35,6 +36,7 @@ static void sip_stream_free(struct sip_stream *stream)
 	map_remove(s->streams, sip_stream_key(&stream->number));
 	timer_disarm(&s->timers, &stream->idle);
 	sip_text_free(&stream->buffer);
+	free((char *)stream->identity.user);
 	free(stream);
 }
 
@@ -79,6 +81,14 @@ bool sip_stream_add(struct sip_usage *s, struct now now, const struct sip_hop *h
 bool sip_stream_is_open(const struct sip_usage *s, uint64_t stream)
 {
 	return sip_stream_find(s, stream) != NULL;
+}
+
+void sip_stream_advertised(const struct sip_usage *s, uint64_t number, struct address *address)
+{
+	const struct sip_stream *stream = sip_stream_find(s, number);
+
+	if (stream != NULL && stream->advertised.type != ADDRESS_NONE)
+		*address = stream->advertised;
 }
 
 /* Takes line ends before a message away; two in a row are a ping and are answered by one. */
@@ -221,6 +231,31 @@ void sip_stream_advertise(struct sip_usage *s, uint64_t number, const struct add
 
 	if (stream != NULL)
 		stream->advertised = *address;
+}
+
+void sip_stream_identify(struct sip_usage *s, uint64_t number, const struct sip_node *node)
+{
+	struct sip_stream *stream = sip_stream_find(s, number);
+	size_t size = strlen(node->user) + 1;
+	char *user;
+
+	if (stream == NULL)
+		return;
+	user = memory_alloc(size);
+	memcpy(user, node->user, size);
+	free((char *)stream->identity.user);
+	stream->identity = *node;
+	stream->identity.user = user;
+}
+
+bool sip_stream_identity(const struct sip_usage *s, const struct node_id *node, struct sip_node *out)
+{
+	const struct sip_stream *stream = sip_stream_find(s, sip_stream_of_node(s, node));
+
+	if (stream == NULL || stream->identity.user == NULL)
+		return false;
+	*out = stream->identity;
+	return true;
 }
 
 void sip_streams_free(struct sip_usage *s)

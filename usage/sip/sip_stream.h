@@ -23,6 +23,13 @@ uint64_t sip_stream_of_node(const struct sip_usage *s, const struct node_id *nod
 uint64_t sip_stream_of_phone(const struct sip_usage *s, const struct address *address);
 /* Notes what the phone's Via says. */
 void sip_stream_advertise(struct sip_usage *s, uint64_t stream, const struct address *address);
+/* That, in `address`; untouched when the phone's Via said nothing yet. */
+void sip_stream_advertised(const struct sip_usage *s, uint64_t stream, struct address *address);
+
+/* Notes who is at the other end of an application link, and tells who `node` is as a link to it said; false: no
+ * link to it is open. `out` borrows from the link. */
+void sip_stream_identify(struct sip_usage *s, uint64_t stream, const struct sip_node *node);
+bool sip_stream_identity(const struct sip_usage *s, const struct node_id *node, struct sip_node *out);
 
 void sip_streams_free(struct sip_usage *s);
 

@@ -138,6 +138,8 @@ static void sip_server_on_timeout(void *ctx, struct now now)
 	}
 	if (server->state == SIP_COMPLETED && server->is_invite)
 		log_debug(server->usage->log, "sip.ack.missing", "status=%d", server->status);
+	if (server->fork != NULL)
+		sip_fork_end_media(server->fork, now);
 	sip_server_free(server);
 }
 

@@ -308,13 +308,15 @@ void sip_usage_stream_closed(struct sip_usage *s, struct now now, uint64_t strea
 	sip_stream_gone(s, now, stream);
 }
 
-void sip_usage_app_link(struct sip_usage *s, struct now now, link_id link, const struct node_id *node,
+void sip_usage_app_link(struct sip_usage *s, struct now now, link_id link, const struct sip_node *node,
 			bool initiator)
 {
-	struct sip_hop hop = { .flow = { .transport = SIP_OVERLAY, .stream = link }, .node = *node };
+	struct sip_hop hop = { .flow = { .transport = SIP_OVERLAY, .stream = link }, .node = node->id };
 	char text[NODE_ID_TEXT_SIZE];
 
-	log_info(s->log, "sip.link.up", "node=%s initiator=%d", node_id_text(node, text), initiator);
-	if (sip_stream_add(s, now, &hop))
-		sip_link_up(s, now, link, node);
+	log_info(s->log, "sip.link.up", "node=%s initiator=%d", node_id_text(&node->id, text), initiator);
+	if (sip_stream_add(s, now, &hop)) {
+		sip_stream_identify(s, link, node);
+		sip_link_up(s, now, link, &node->id);
+	}
 }

@@ -51,8 +51,15 @@ void sip_usage_datagram(struct sip_usage *s, struct now now, const struct addres
 void sip_usage_stream_open(struct sip_usage *s, struct now now, const struct sip_flow *flow);
 void sip_usage_stream_bytes(struct sip_usage *s, struct now now, uint64_t stream, struct slice bytes);
 void sip_usage_stream_closed(struct sip_usage *s, struct now now, uint64_t stream);
-/* EFFECT_APP_LINK_READY for application 5060: `stream` is the link id; `node` the verified other end. */
-void sip_usage_app_link(struct sip_usage *s, struct now now, link_id link, const struct node_id *node,
+/* Another proxy, as its verified certificate has it. */
+struct sip_node {
+	struct node_id id;
+	struct hit hit;       /* zero: none */
+	const char *user;     /* borrowed; "" */
+	bool user_is_vouched; /* struct identity */
+};
+/* EFFECT_APP_LINK_READY for application 5060: `stream` is the link id; `node` the verified other end, copied. */
+void sip_usage_app_link(struct sip_usage *s, struct now now, link_id link, const struct sip_node *node,
 			bool initiator);
 
 /* Effects, drained by node after each input and after each peer input. */
@@ -86,6 +93,9 @@ struct sip_call_info {
 	const char *state; /* "trying", "ringing", "established", "ended", "failed" */
 	uint32_t age_s;
 	int status; /* last response code */
+	const char *media; /* how its media is protected: "hip", "none"; "": not known, or not ours to know */
+	struct hit media_hit;      /* with whom, when it is "hip" */
+	const char *media_vouched; /* and how that was vouched for; "" */
 };
 bool sip_usage_next_call(const struct sip_usage *s, struct now now, size_t *cursor,
 			 struct sip_call_info *out);

@@ -54,7 +54,9 @@ static void world_effect(void *ctx, struct net *n, size_t node, const struct eff
 	struct world *w = ctx;
 
 	if (e->type == EFFECT_APP_LINK_READY && w->usages[node] != NULL)
-		sip_usage_app_link(w->usages[node], net_now(n), e->link, &e->node_id, e->initiator);
+		sip_usage_app_link(w->usages[node], net_now(n), e->link,
+				   &(struct sip_node){ e->node_id, e->hit, e->user, e->user_is_vouched },
+				   e->initiator);
 }
 
 static void world_app_bytes(void *ctx, struct net *n, size_t node, link_id link, struct slice bytes)
