@@ -74,7 +74,8 @@ static int issuer_add_domain(struct issuer_rule *rule, const char *at, size_t le
 		domain[len] = '\0';
 	}
 	if (len >= ISSUER_DOMAIN_SIZE || !issuer_domain_is_acceptable(domain)) {
-		snprintf(detail, detail_size, "\"%.*s\" is not a domain, *.domain or *", (int)(len > 80 ? 80 : len), at);
+		snprintf(detail, detail_size, "\"%.*s\" is not a domain, *.domain or *",
+			 (int)(len > 80 ? 80 : len), at);
 		return ERR_CONFIG;
 	}
 	rule->domain_count++;
