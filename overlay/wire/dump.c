@@ -11,11 +11,12 @@
 #define DUMP_ARENA_CAP (16u << 20) /* bytes; more lists than this are no message of ours */
 #define FRAME_MESSAGE_MAX 0xffffffu
 
-/* The data models that RFC 6940 section 14.6 and RFC 7904 give their Kinds. */
+/* The data models that RFC 6940 section 14.6 and RFC 7904 give their Kinds, and that of HIP-RVS. */
 static uint8_t dump_model_of(uint32_t kind)
 {
 	switch (kind) {
 	case 0x1: /* SIP-REGISTRATION */
+	case 0xf0000001: /* HIP-RVS */
 		return DATA_MODEL_DICTIONARY;
 	case 0x2: /* TURN-SERVICE */
 		return DATA_MODEL_SINGLE;
@@ -81,6 +82,8 @@ static const struct {
 	{ 0x1e, "AppAttachAns", dump_app_attach },
 	{ 0x21, "ConfigUpdateReq", dump_config_update_req },
 	{ 0x22, "ConfigUpdateAns", dump_empty },
+	{ 0x23, "HipCarryReq", dump_hip_carry_req },
+	{ 0x24, "HipCarryAns", dump_hip_carry_ans },
 	{ 0x25, "InspectReq", dump_empty },
 	{ 0x26, "InspectAns", dump_inspect_ans },
 	{ MESSAGE_CODE_ERROR, "ErrorResponse", dump_error_response },

@@ -10,7 +10,7 @@ typedef void dump_sink_fn(void *ctx, const char *text);
 
 /* One message from its forwarding header on, an indented line a field with the RFC's field names.
  * `model_of` tells a Kind's data model (0: unknown, its values are printed as hex); may be NULL, then the
- * Kinds of RFC 6940 and RFC 7904 are known. Returns 0, or the ERR_* at which decoding stopped: what came
+ * Kinds of RFC 6940 and RFC 7904 and HIP-RVS are known. Returns 0, or the ERR_* at which decoding stopped: what came
  * before it is printed, and a line says where it stopped. */
 int dump_message(struct slice bytes, uint8_t (*model_of)(uint32_t kind), dump_sink_fn *sink, void *ctx);
 

@@ -33,9 +33,12 @@ dump_body_fn dump_probe_req;
 dump_body_fn dump_probe_ans;
 dump_body_fn dump_config_update_req;
 dump_body_fn dump_inspect_ans;
+dump_body_fn dump_hip_carry_req;
+dump_body_fn dump_hip_carry_ans;
 
 /* The values of the Kinds whose contents this folder knows. */
 dump_body_fn dump_sip_registration;
 dump_body_fn dump_turn_server;
+dump_body_fn dump_hip_record;
 
 #endif

@@ -6,18 +6,36 @@
 
 #define DUMP_KIND_SIP_REGISTRATION 0x1
 #define DUMP_KIND_TURN_SERVICE 0x2
+#define DUMP_KIND_HIP_RVS 0xf0000001
 
 static void dump_value(struct dump *d, uint32_t kind, struct slice value)
 {
 	struct reader r = reader_of(value);
-	dump_body_fn *print = kind == DUMP_KIND_SIP_REGISTRATION ? dump_sip_registration :
-			      kind == DUMP_KIND_TURN_SERVICE ? dump_turn_server : NULL;
+	dump_body_fn *print = NULL;
+	const char *structure = NULL;
+
+	switch (kind) {
+	case DUMP_KIND_SIP_REGISTRATION:
+		print = dump_sip_registration;
+		structure = "SipRegistration";
+		break;
+	case DUMP_KIND_TURN_SERVICE:
+		print = dump_turn_server;
+		structure = "TurnServer";
+		break;
+	case DUMP_KIND_HIP_RVS:
+		print = dump_hip_record;
+		structure = "HipRecord";
+		break;
+	default:
+		break;
+	}
 
 	if (print == NULL) {
 		dump_text(d, "value", value);
 		return;
 	}
-	dump_open(d, kind == DUMP_KIND_SIP_REGISTRATION ? "SipRegistration" : "TurnServer");
+	dump_open(d, structure);
 	print(d, &r);
 	if (reader_finish(&r) != 0)
 		dump_bytes(d, "value", value);

@@ -10,6 +10,7 @@
 #include "overlay/wire/body_data.h"
 #include "overlay/wire/frame.h"
 #include "overlay/wire/method.h"
+#include "test/fuzz/seeds_hip.h"
 #include "test/unit/wire/sample.h"
 
 /* `choice` >= 0 goes before the bytes: the structure that the target is to choose. */
@@ -145,5 +146,6 @@ int main(int argc, char **argv)
 	}
 	seed_method(argv[1], MESSAGE_CODE_ERROR);
 	seed_constants(argv[1]);
+	seeds_hip_write(argv[1], seed_write);
 	return EXIT_SUCCESS;
 }

@@ -6,6 +6,8 @@
 #include "overlay/wire/body_data.h"
 #include "overlay/wire/body_misc.h"
 #include "overlay/wire/body_routing.h"
+#include "overlay/wire/hip_parameter.h"
+#include "overlay/wire/hip_record.h"
 #include "overlay/wire/method.h"
 #include "overlay/wire/sip_registration.h"
 
@@ -461,6 +463,29 @@ static void probe_req_fill(struct writer *w, struct sample *s)
 	probe_req_put(w, &(struct probe_req){ sample_bytes(s, 5) });
 }
 
+/* An I1 as it travels between edges. */
+static void hip_carry_fill(struct writer *w, struct sample *s)
+{
+	struct writer packet = writer_of(sample_array(s, HIP_PACKET_MAX, 1), HIP_PACKET_MAX);
+	struct hip_list groups = { .items = { 8, 7, 3 }, .count = 1 + sample_below(s, 3) };
+	struct hip_carry x = { .hops = sample_u8(s),
+			       .protocol = sample_bool(s) ? 17 : HIP_PROTOCOL,
+			       .source = sample_address(s),
+			       .nonce = prng_next(&s->prng) };
+	struct hit sender = { { 0x20, 1, 0, 0x22, sample_u8(s) } }, receiver = { { 0x20, 1, 0, 0x21 } };
+
+	hip_packet_begin(&packet, HIP_I1, 0, &sender, &receiver);
+	hip_dh_group_list_put(&packet, &groups);
+	hip_packet_end(&packet);
+	x.packet = writer_slice(&packet);
+	hip_carry_put(w, &x);
+}
+
+static void hip_carry_answer_fill(struct writer *w, struct sample *s)
+{
+	hip_carry_answer_put(w, (uint8_t)(1 + sample_below(s, 4)));
+}
+
 static void error_fill(struct writer *w, struct sample *s)
 {
 	struct error_response x = { (uint16_t)(2 + sample_below(s, 19)), sample_text(s, 40) };
@@ -485,7 +510,8 @@ static const struct {
 	{ 0x17, ping_req_fill },	{ 0x18, ping_ans_fill },
 	{ 0x19, fetch_req_fill },	{ 0x1a, stat_ans_fill },
 	{ 0x1d, app_attach_fill },	{ 0x1e, app_attach_fill },
-	{ 0x21, config_update_fill },	{ 0x26, inspect_fill },
+	{ 0x21, config_update_fill },	{ 0x23, hip_carry_fill },
+	{ 0x24, hip_carry_answer_fill }, { 0x26, inspect_fill },
 	{ 0xffff, error_fill },
 };
 

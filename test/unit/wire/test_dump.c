@@ -65,7 +65,7 @@ START_TEST(dump_prints_every_method)
 		[METHOD_STAT] = { "StatReq\n    resource: ", "StatAns\n    kind_responses: " },
 		[METHOD_APP_ATTACH] = { "application: 5060\n", "AppAttachAns\n" },
 		[METHOD_CONFIG_UPDATE] = { "ConfigUpdateReq\n    type: ", "ConfigUpdateAns\n" },
-		[METHOD_EXP_A] = { "message_body: 0 bytes\n", "message_body: 0 bytes\n" },
+		[METHOD_EXP_A] = { "HipPacket\n      packet_type: 1 I1\n", "HipCarryAns\n    outcome: " },
 		[METHOD_EXP_B] = { "InspectReq\n", "version: \"peald 0.1.0\"" },
 	};
 

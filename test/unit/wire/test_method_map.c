@@ -4,6 +4,7 @@
 #include "overlay/wire/body_data.h"
 #include "overlay/wire/body_misc.h"
 #include "overlay/wire/body_routing.h"
+#include "overlay/wire/hip_record.h"
 #include "overlay/wire/method.h"
 #include "test/unit/wire/codec.h"
 #include "test/unit/wire/sample.h"
@@ -33,6 +34,32 @@ static void *get_error(struct reader *r, struct arena *a)
 static void put_error(struct writer *w, const void *x)
 {
 	error_response_put(w, x);
+}
+
+static void *get_carry(struct reader *r, struct arena *a)
+{
+	struct hip_carry *x = arena_alloc(a, sizeof(*x));
+
+	hip_carry_get(r, x);
+	return reader_finish(r) == 0 ? x : NULL;
+}
+
+static void put_carry(struct writer *w, const void *x)
+{
+	hip_carry_put(w, x);
+}
+
+static void *get_carry_answer(struct reader *r, struct arena *a)
+{
+	uint8_t *x = arena_alloc(a, sizeof(*x));
+
+	hip_carry_answer_get(r, x);
+	return reader_finish(r) == 0 ? x : NULL;
+}
+
+static void put_carry_answer(struct writer *w, const void *x)
+{
+	hip_carry_answer_put(w, *(const uint8_t *)x);
 }
 
 /* Bodies that are empty: LeaveAns, UpdateAns, ConfigUpdateAns, InspectReq. */
@@ -71,7 +98,7 @@ ROUND_TRIP(find_ans)
 #define EMPTY { get_empty, put_empty, true }
 #define ROW(name) ROUND_TRIP_ROW(name, true)
 
-/* Request and answer of each method; exp_a is nobody's. */
+/* Request and answer of each method; exp_a is HIP_CARRY. */
 static const struct {
 	struct round_trip request, answer;
 } bodies[METHOD_COUNT] = {
@@ -88,7 +115,7 @@ static const struct {
 	[METHOD_STAT] = { ROW(fetch_req), ROW(fetch_ans) },
 	[METHOD_APP_ATTACH] = { ROW(app_attach), ROW(app_attach) },
 	[METHOD_CONFIG_UPDATE] = { ROW(config_update_req), EMPTY },
-	[METHOD_EXP_A] = { EMPTY, EMPTY },
+	[METHOD_EXP_A] = { { get_carry, put_carry, false }, { get_carry_answer, put_carry_answer, true } },
 	[METHOD_EXP_B] = { EMPTY, ROW(inspect_ans) },
 };
 
