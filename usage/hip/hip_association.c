@@ -250,6 +250,8 @@ void hip_association_renew(struct hip_association *a, struct hip_association *fr
 	a->peer_identity_len = from->peer_identity_len;
 	a->keys = from->keys;
 	a->dh_group = from->dh_group;
+	memcpy(a->peer_dh, from->peer_dh, from->peer_dh_len);
+	a->peer_dh_len = from->peer_dh_len;
 	a->esp_suite = from->esp_suite;
 	a->peer_locators = from->peer_locators;
 	a->rekeys = 0;

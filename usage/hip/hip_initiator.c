@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
+#include "usage/hip/hip_registrant.h"
 
 /* Attempts at once, and in each step of a harder puzzle: some milliseconds. */
 #define HIP_SEARCH_STEP 8192
@@ -227,9 +228,14 @@ static int hip_initiator_keys(struct hip_association *a, const struct hip_packet
 		return err;
 	}
 	err = security->ops->dh_shared(security->ctx, own, dh.value, kij, &len);
-	security->ops->dh_free(security->ctx, own);
+	/* Kept for a rekeying in which only the other end has a new value. */
+	if (a->dh != NULL)
+		security->ops->dh_free(security->ctx, a->dh);
+	a->dh = own;
 	if (err < 0)
 		return err;
+	memcpy(a->peer_dh, dh.value.data, dh.value.len);
+	a->peer_dh_len = dh.value.len;
 	a->dh_group = dh.group;
 	err = hip_keymat_init(a, x->search.rhash, cipher, i, j, slice_of(kij, len));
 	explicit_bzero(kij, sizeof(kij));
@@ -277,6 +283,7 @@ static int hip_initiator_put_i2(struct hip_association *a, const struct hip_pack
 	err = hip_initiator_put_identity(a, w);
 	if (err < 0)
 		return err;
+	hip_registrant_put_request(a, r1, w);
 	hip_put_echo_signed(r1, w);
 	hip_transport_format_list_put(w, &format);
 	hip_esp_transform_put(w, &transform);
@@ -392,6 +399,7 @@ void hip_initiator_r2(struct hip_host *h, struct now now, const struct hip_path 
 		hip_notify(h, now, path, &p->sender, HIP_INVALID_SYNTAX, SLICE_EMPTY);
 		return;
 	}
+	hip_registrant_receive(a, now, p);
 	hip_retry_stop(a);
 	hip_race_end(a);
 	a->control = *path;

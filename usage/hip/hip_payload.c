@@ -222,12 +222,6 @@ int hip_host_send(struct hip_host *h, struct now now, const struct hit *to, uint
 
 /* ---- In ---- */
 
-void hip_host_take_payloads(struct hip_host *h, hip_payload_fn *fn, void *ctx)
-{
-	h->payload = fn;
-	h->payload_ctx = ctx;
-}
-
 static void hip_payload_deliver(struct hip_association *a, struct now now, uint8_t next_header, uint8_t *bytes, size_t len)
 {
 	struct hip_host *h = a->host;
@@ -285,8 +279,11 @@ void hip_payload_receive(struct hip_host *h, struct now now, const struct hip_pa
 	}
 	h->counters->esp_in++;
 	a->last_used = now.mono;
-	if (a->state == HIP_R2_SENT)
+	if (a->state == HIP_R2_SENT) {
 		hip_association_become(a, now, HIP_ESTABLISHED);
+		if (map_find(h->spis, slice_of(bytes, 4)) != a)
+			return; /* who was told of it has ended it */
+	}
 	if (sa == &a->in)
 		hip_rekey_used(a, now);
 	hip_mobility_heard(a, now, path, len, sa->sequence > before && sa->spi == a->in.spi);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
+#include "usage/hip/hip_registrant.h"
 
 struct hip_update_read {
 	bool has_seq, has_ack, has_info, has_locators, has_dh, registers;
@@ -141,6 +142,8 @@ static void hip_update_put(struct hip_association *a, const struct hip_update_se
 	}
 	if (s->kind == HIP_UPDATE_CHECK)
 		hip_bytes_put(w, HIP_PARAMETER_ECHO_REQUEST_SIGNED, slice_of(s->nonce, sizeof(s->nonce)));
+	if (s->kind == HIP_UPDATE_READDRESS)
+		hip_registrant_put_request(a, NULL, w);
 	if (settles && u->owed->echo.data != NULL)
 		hip_bytes_put(w, HIP_PARAMETER_ECHO_RESPONSE_SIGNED, u->owed->echo);
 }
@@ -453,21 +456,25 @@ void hip_update_receive(struct hip_association *a, struct now now, const struct 
 	struct hip_update_state *u = hip_update_of(a);
 	struct hip_update_owed owed = { .path = *path, .packet = p };
 	struct hip_update_read in = { 0 };
+	struct hip_host *h = a->host;
 
 	if (!hip_update_is_open(a)) {
-		a->host->counters->hip_stray++;
+		h->counters->hip_stray++;
 		return;
 	}
 	if (!hip_update_admit(a, now, path, p, &in))
 		return;
 	hip_update_heard(a, now, path);
+	if (hip_association_find(h, &p->sender) != a || a->update != u)
+		return; /* who was told of ESTABLISHED has ended it */
 	if (in.has_seq) {
 		hip_update_see(u, in.id);
 		owed.ack = true;
 		owed.id = in.id;
 		owed.echo = in.echo_request;
-		owed.registers = in.registers && a->host->edge != NULL;
+		owed.registers = in.registers && h->edge != NULL;
 	}
+	hip_registrant_receive(a, now, p);
 	u->owed = &owed;
 	if (in.has_ack)
 		hip_update_acked(a, now, &in);
