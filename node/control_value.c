@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
+#include "overlay/wire/hip_record.h"
 #include "overlay/wire/sip_registration.h"
 
 #define VALUE_ARENA (64 * 1024) /* bytes for decoding one value */
@@ -203,6 +204,34 @@ static json_t *registration_json(struct slice value)
 	return out;
 }
 
+static json_t *hip_record_json(struct slice value)
+{
+	static const char *const proofs[] = { [HIP_PROOF_CERTIFICATE] = "certificate",
+					      [HIP_PROOF_REGISTRATION] = "registration",
+					      [HIP_PROOF_NONE] = "none" };
+	struct reader r = reader_of(value);
+	struct hip_record x;
+	struct arena arena;
+	json_t *out = NULL;
+
+	arena_init(&arena, VALUE_ARENA);
+	if (hip_record_get(&r, &arena, &x) == 0 && reader_finish(&r) == 0) {
+		char hit[HIT_TEXT_SIZE], address[ADDRESS_TEXT_SIZE];
+		json_t *locators = json_array();
+
+		for (size_t i = 0; i < x.locator_count; i++)
+			(void)json_array_append_new(locators, json_string(address_text(&x.locators[i], address)));
+		out = json_pack("{s:s, s:o, s:o, s:s, s:b, s:b, s:b, s:b, s:I, s:I}", "hit", hit_text(&x.hit, hit),
+				"edge", destinations_json(&x.destinations), "locators", locators, "proof",
+				proofs[x.proof], "rvs", (x.flags & HIP_RECORD_RVS) != 0, "relay",
+				(x.flags & HIP_RECORD_RELAY) != 0, "own", (x.flags & HIP_RECORD_OWN) != 0,
+				"plain", (x.flags & HIP_RECORD_PLAIN) != 0, "sequence", (json_int_t)x.sequence,
+				"lifetime", (json_int_t)x.lifetime_s);
+	}
+	arena_free(&arena);
+	return out;
+}
+
 static json_t *certificate_json(const struct node *n, struct now now, struct slice der)
 {
 	struct identity who;
@@ -225,5 +254,7 @@ json_t *control_value(const struct node *n, struct now now, uint32_t kind, struc
 		out = registration_json(value);
 	else if (kind == KIND_CERTIFICATE_BY_NODE || kind == KIND_CERTIFICATE_BY_USER)
 		out = certificate_json(n, now, value);
+	else if (kind == KIND_HIP_RVS)
+		out = hip_record_json(value);
 	return out != NULL ? out : text_or_bytes(value);
 }

@@ -163,8 +163,8 @@ void hip_transport_format_list_put(struct writer *w, const struct hip_list *x);
 void hip_esp_transform_get(struct reader *r, struct hip_list *x);                /* RFC 7402 5.1.2 */
 void hip_esp_transform_put(struct writer *w, const struct hip_list *x);
 
-/* PADDING, of the range for experiments (5.2.1): zeroes that make an I1 as long as the R1 it asks for, so that an I1 with a
- * forged source address gains nothing. Not critical: others skip it. */
+/* PADDING, of the range for private use (5.2): zeroes that make an I1 as long as the R1 it asks for, so that an I1
+ * with a forged source address gains nothing. Not critical: others skip it. */
 void hip_padding_put(struct writer *w, size_t len);
 
 /* FROM and the addresses of VIA_RVS (RFC 8004 4.2.2, 4.2.4): no ports. */

@@ -111,7 +111,8 @@ void hip_locator_set_get(struct reader *r, struct hip_locator_set *x)
 
 static void hip_locator_put(struct writer *w, const struct hip_locator *x)
 {
-	static const uint8_t units[] = { [HIP_LOCATOR_ADDRESS] = 4, [HIP_LOCATOR_SPI] = 5, [HIP_LOCATOR_TRANSPORT] = 7 };
+	static const uint8_t units[] = { [HIP_LOCATOR_ADDRESS] = 4, [HIP_LOCATOR_SPI] = 5,
+					 [HIP_LOCATOR_TRANSPORT] = 7 };
 
 	if (x->type > HIP_LOCATOR_TRANSPORT) {
 		writer_fail(w, ERR_MALFORMED);

@@ -45,11 +45,12 @@ int hip_record_get(struct reader *r, struct arena *a, struct hip_record *x);
 void hip_record_put(struct writer *w, const struct hip_record *x);
 
 #define HIP_CARRY_VERSION 1
-/* struct { uint8 version; uint8 hops; uint8 protocol; IpAddressPort source; uint64 nonce; opaque packet<40..2^16-1>; } */
+/* struct { uint8 version; uint8 hops; uint8 protocol; IpAddressPort source; uint64 nonce;
+ *   opaque packet<40..2^16-1>; } */
 struct hip_carry {
 	uint8_t hops;            /* edges it may still pass, this one included; 0: dropped */
 	uint8_t protocol;        /* 17 UDP, 139 raw, 0: the sender's own host */
-	struct address source;   /* as the sender's edge observed it; ADDRESS_NONE for its own host. Claimed, not verified */
+	struct address source;   /* as the sender's edge saw it, ADDRESS_NONE for its own host; claimed, not verified */
 	uint64_t nonce;          /* names this journey, against repetitions */
 	struct slice packet;     /* HIP header on, checksum zero; borrowed */
 };

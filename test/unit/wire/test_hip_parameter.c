@@ -10,8 +10,7 @@
 #define V4(last) 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, last
 #define V6(last) 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last
 
-/* Contents as the RFCs draw them; `open` counts the shorter lengths that are also well-formed, -1: all of at least
- * `shortest`. */
+/* Contents as the RFCs draw them, and which shorter ones are also well-formed. */
 static const struct {
 	uint16_t type;
 	struct slice contents;
@@ -156,9 +155,11 @@ END_TEST
 
 START_TEST(locators_of_other_types_are_skipped)
 {
-	static const uint8_t contents[] = { 0, 9, 1,  0, 0, 0, 0, 1, 1, 2, 3, 4, /* unknown */
-					    0, 2, 7,  0, 0, 0, 0, 1, 0x29, 4, 6, 0, 0, 0, 0, 0, 0, 0, 0, 1, V4(1), /* TCP */
-					    2, 2, 7,  1, 0, 0, 0, 1, 0x29, 5, 17, 0, 9, 9, 9, 9, 0, 0, 0, 1, V4(2) };
+	static const uint8_t contents[] = {
+		0, 9, 1, 0, 0, 0, 0, 1, 1, 2, 3, 4, /* unknown */
+		0, 2, 7, 0, 0, 0, 0, 1, 0x29, 4, 6, 0, 0, 0, 0, 0, 0, 0, 0, 1, V4(1), /* over TCP */
+		2, 2, 7, 1, 0, 0, 0, 1, 0x29, 5, 17, 0, 9, 9, 9, 9, 0, 0, 0, 1, V4(2),
+	};
 	struct reader r = reader_of(slice_of(contents, sizeof(contents)));
 	struct hip_locator_set x;
 
