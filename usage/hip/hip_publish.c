@@ -273,17 +273,11 @@ void hip_locate_joined(struct hip_host *h, struct now now)
 		return;
 	while (map_next(c->published, &cursor, &key, &value)) {
 		struct hip_publication *p = value;
-		bool is_own = hit_equal(&p->record.hit, &h->hit) && h->options.publish;
 
 		p->retry_s = HIP_RECORD_RETRY_FIRST_S;
-		p->changed = p->busy;
-		if (p->wanted && !p->busy && !is_own)
+		if (p->wanted && !p->busy)
 			publication_store(p, now, true);
 	}
-	if (h->options.publish &&
-	    hip_publish(h, now, &h->hit, HIP_RECORD_OWN | HIP_RECORD_RELAY, HIP_OWN_LIFETIME_S, h->options.locators,
-			h->options.locator_count, SLICE_EMPTY, SLICE_EMPTY) != 0)
-		log_warning(h->log, "hip.record.failed", "reason=LIMIT");
 }
 
 void hip_locate_stop(struct hip_host *h, struct now now, void (*done)(void *ctx, struct now now), void *ctx)

@@ -6,7 +6,6 @@
 
 #include "usage/hip/hip_internal.h"
 
-#define HIP_OWN_LIFETIME_S 3600 /* of the record of our own HIT; renewed after three quarters of it */
 #define HIP_RECORD_RETRY_FIRST_S 5
 #define HIP_RECORD_RETRY_MAX_S 60
 #define HIP_RECORDS_STOP_MS 3000 /* the longest that removing them takes */
