@@ -82,8 +82,6 @@ bool hip_client_has(const struct hip_client *c, struct now now, enum hip_service
 struct hip_client *hip_client_serve(struct hip_edge *e, struct now now, const struct hit *hit,
 				    const struct hip_path *path, struct instant expires);
 void hip_clients_free(struct hip_edge *e);
-/* The host has a registration here, so its HIT and address are verified; one served transparently is not. */
-bool hip_edge_is_registered(const struct hip_host *h, struct now now, const struct hit *hit);
 
 /* ---- hip_rendezvous.c, hip_relay.c, hip_transparent.c: the packet reaches a host served here; the outcome ---- */
 

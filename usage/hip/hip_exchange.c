@@ -43,23 +43,12 @@ bool hip_is_speakable(const struct hip_host *h, const struct hit *hit)
 	return (suite == HIT_SUITE_RSA || suite == HIT_SUITE_ECDSA) && !hit_equal(hit, &h->hit);
 }
 
-static bool hip_is_registered(const struct hip_host *h, struct now now, const struct hit *hit)
-{
-	struct hip_registration_info info;
-	size_t cursor = 0;
-
-	while (hip_host_next_registration(h, now, &cursor, &info))
-		if (hit_equal(&info.hit, hit))
-			return true;
-	return false;
-}
-
 bool hip_is_known(const struct hip_host *h, struct now now, const struct hit *hit)
 {
 	const struct hip_association *a = hip_association_find(h, hit);
 
 	return (a != NULL && a->state != HIP_E_FAILED) || hip_pool_find(h->known, now, hit) != NULL ||
-	       hip_is_registered(h, now, hit);
+	       hip_edge_is_registered(h, now, hit);
 }
 
 /* ---- Logging ---- */
@@ -133,8 +122,10 @@ int hip_exchange_begin(struct hip_association *a, struct now now, const struct h
 	a->began = now.mono;
 	a->i1 = duration_us(0);
 	a->r1 = a->i2 = a->r2 = duration_us(UINT64_MAX);
-	if (!closed)
+	if (!closed) {
+		explicit_bzero(&a->keys, sizeof(a->keys));
 		hip_association_become(a, now, HIP_I1_SENT);
+	}
 	return hip_race_begin(a, now, hint);
 }
 

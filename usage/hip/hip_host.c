@@ -7,6 +7,7 @@
 
 #include "overlay/base/invariant.h"
 #include "usage/hip/hip_r1_pool.h"
+#include "usage/hip/hip_registrant.h"
 
 #define HIP_PUZZLE_K 8
 #define HIP_PUZZLE_K_UNKNOWN 14
@@ -97,6 +98,7 @@ void hip_host_free(struct hip_host *h)
 	if (h == NULL)
 		return;
 	hip_pings_free(h);
+	hip_registrants_free(h);
 	while (map_next(h->associations, &cursor, &key, &value)) {
 		(void)map_remove(h->associations, key);
 		hip_association_free(value);

@@ -30,7 +30,8 @@ static bool hip_initiator_waits(const struct hip_association *a)
 }
 
 /* The Host Identity that the HIT stands for signed it. */
-static bool hip_initiator_verify(struct hip_association *a, const struct hip_path *path, const struct hip_packet *p)
+static bool hip_initiator_verify(struct hip_association *a, struct now now, const struct hip_path *path,
+				 const struct hip_packet *p)
 {
 	struct hip_host *h = a->host;
 	struct hip_parameter parameter;
@@ -46,10 +47,12 @@ static bool hip_initiator_verify(struct hip_association *a, const struct hip_pat
 		hip_refused(h, &h->counters->hip_identity, path, &p->sender, "identity");
 		return false;
 	}
-	if (++a->exchange->r1_checked > HIP_R1_CHECKED_MAX) {
+	if (a->exchange->r1_checked > HIP_R1_CHECKED_BURST + hip_elapsed(a, now).us / 1000 * HIP_R1_CHECKED_PER_S /
+					      1000) {
 		hip_refused(h, &h->counters->hip_limit, path, &p->sender, "r1-limit");
 		return false;
 	}
+	a->exchange->r1_checked++;
 	switch (hip_check_signature_2(h, p, id.identity)) {
 	case 0:
 		return true;
@@ -170,7 +173,7 @@ void hip_initiator_r1(struct hip_host *h, struct now now, const struct hip_path 
 		hip_refused(h, &h->counters->hip_stray, path, &p->sender, "no-i1");
 		return;
 	}
-	if (hip_initiator_verify(a, path, p) && hip_initiator_accepts(a, now, path, p) &&
+	if (hip_initiator_verify(a, now, path, p) && hip_initiator_accepts(a, now, path, p) &&
 	    hip_packet_puzzle(p, &puzzle))
 		hip_initiator_accept(a, now, path, p, &puzzle);
 }

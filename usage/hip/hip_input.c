@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What comes in: whether it is HIP or ESP, and for whom. */
 #include "usage/hip/hip_exchange.h"
+#include "usage/hip/hip_registrant.h"
 
 #define HIP_MARKER 4
 #define HIP_ESP_MAX (ESP_PAYLOAD_MAX + ESP_OVERHEAD_MAX)
@@ -38,6 +39,7 @@ static bool hip_input_is_own(const struct hip_host *h, const struct hip_path *pa
 int hip_input_packet(struct hip_host *h, struct now now, const struct hip_path *path, struct slice packet,
 		     const struct hip_carry *carry)
 {
+	struct hip_path back;
 	struct hip_packet p;
 	int err = hip_packet_get(packet, &p);
 
@@ -53,7 +55,10 @@ int hip_input_packet(struct hip_host *h, struct now now, const struct hip_path *
 	if (h->capture != NULL)
 		h->capture(h->capture_ctx, now, path, false, packet);
 	if (hip_input_is_own(h, path, &p) && p.version == 2) {
-		hip_exchange_receive(h, now, path, &p, carry);
+		/* A rendezvous server or relay says who sent it, if it is ours. */
+		if (hip_registrant_check_from(h, now, path, &p, &back) < 0)
+			return HIP_CARRY_REFUSED;
+		hip_exchange_receive(h, now, &back, &p, carry);
 		return HIP_CARRY_DELIVERED;
 	}
 	if (hit_is_zero(&p.receiver)) {

@@ -33,6 +33,7 @@
 struct hip_association;
 struct hip_carrier;
 struct hip_edge;
+struct hip_registrants;
 struct hip_limits;
 struct hip_locator_cache;
 struct hip_r1_pool;
@@ -68,6 +69,7 @@ struct hip_host {
 	struct hip_pool *known;
 	struct hip_limits *limits;
 	struct hip_edge *edge;    /* NULL unless options.edge */
+	struct hip_registrants *registrants; /* NULL: registered nowhere; hip_registrant.h */
 	struct hip_carrier *carrier; /* NULL without a peer */
 	struct hip_locator_cache *records; /* NULL without a peer */
 
@@ -276,6 +278,8 @@ void hip_edge_register(struct hip_association *a, struct now now, const struct h
 		       const struct hip_packet *p, struct writer *w);
 /* The association ended: so did its registrations. */
 void hip_edge_forget(struct hip_host *h, struct now now, const struct hit *peer);
+/* The host has a registration here, so its HIT and address are verified; one served transparently is not. */
+bool hip_edge_is_registered(const struct hip_host *h, struct now now, const struct hit *hit);
 bool hip_edge_next(const struct hip_host *h, struct now now, size_t *cursor, struct hip_registration_info *out);
 
 /* ---- hip_limit.c: token buckets; no state for a source beyond its bucket, the tables bounded ---- */

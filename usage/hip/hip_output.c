@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
+#include "usage/hip/hip_registrant.h"
 
 #define HIP_MARKER 4 /* zero bytes before a HIP packet in UDP (RFC 9028 5.1) */
 
@@ -89,7 +90,8 @@ static void hip_output_wire(struct hip_host *h, const struct hip_path *path, str
 
 void hip_output_packet(struct hip_host *h, struct now now, const struct hip_path *path, struct slice packet)
 {
-	uint8_t plain[HIP_PACKET_MAX];
+	uint8_t plain[HIP_PACKET_MAX], dressed[HIP_PACKET_MAX];
+	struct writer w = writer_of(dressed, sizeof(dressed));
 	struct hip_path used = *path;
 	struct hip_packet p;
 	int err;
@@ -98,8 +100,10 @@ void hip_output_packet(struct hip_host *h, struct now now, const struct hip_path
 		h->counters->hip_lost++;
 		return;
 	}
-	if (hit_equal(&p.sender, &h->hit))
+	if (hit_equal(&p.sender, &h->hit)) {
 		hip_log_packet(h, now, "sent", path, p.type, &p.receiver);
+		packet = hip_registrant_dress(h, now, path, packet, &w);
+	}
 	if (path->channel == HIP_CHANNEL_OVERLAY) {
 		memcpy(plain, packet.data, packet.len);
 		hip_checksum_set(plain, 0);

@@ -7,6 +7,7 @@
 #include "overlay/base/invariant.h"
 #include "usage/hip/hip_exchange.h"
 #include "usage/hip/hip_puzzle.h"
+#include "usage/hip/hip_registrant.h"
 
 #define HIP_R1_GROUPS (sizeof(((struct hip_host_options *)0)->dh_groups))
 #define HIP_R1_RECEIVER_AT 24
@@ -164,7 +165,7 @@ static void hip_r1_put(struct hip_r1_pool *pool, const struct hip_r1_group *g, b
 	hip_own_ciphers(h, &list);
 	hip_cipher_put(w, &list);
 	/* A relay server says which mode its clients are to use (RFC 9028 4.3); others need none. */
-	if (h->edge != NULL)
+	if (h->edge != NULL || hip_registrant_is_relayed(h))
 		hip_nat_traversal_mode_put(w, &modes);
 	hip_put_host_id(h, w);
 	hip_hit_suite_list_put(w, &suites);

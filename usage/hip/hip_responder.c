@@ -6,6 +6,7 @@
 
 #include "overlay/base/invariant.h"
 #include "usage/hip/hip_r1_pool.h"
+#include "usage/hip/hip_registrant.h"
 
 /* ---- I1 ---- */
 
@@ -14,7 +15,8 @@
 static bool hip_responder_may_answer(struct hip_host *h, struct now now, const struct hip_path *path,
 				     const struct hip_packet *i1, size_t len, bool known)
 {
-	if (known || path->channel == HIP_CHANNEL_OVERLAY || i1->bytes.len >= len)
+	if (known || path->channel == HIP_CHANNEL_OVERLAY || i1->bytes.len >= len ||
+	    hip_registrant_is_vouched(h, &i1->sender)) /* the server has limits of its own */
 		return true;
 	if (h->options.edge && hip_limit_take(h, now, HIP_LIMIT_I1_SOURCE, path, &i1->sender))
 		return true;
@@ -26,13 +28,7 @@ static bool hip_responder_may_answer(struct hip_host *h, struct now now, const s
 static const char *hip_responder_ignores(struct hip_host *h, const struct hip_packet *p, bool known)
 {
 	const struct hip_association *a = hip_association_find(h, &p->sender);
-	struct hip_parameter parameter;
 
-	/* We are nobody's rendezvous client: what claims to come from one has no valid RVS_HMAC or RELAY_HMAC (RFC 8004
-	 * 4.3.3). */
-	if (hip_parameter_find(p, HIP_PARAMETER_FROM, &parameter) ||
-	    hip_parameter_find(p, HIP_PARAMETER_RELAY_FROM, &parameter))
-		return "rendezvous";
 	if (!known && h->options.unknown == HIP_UNKNOWN_REFUSE)
 		return "unknown";
 	if (h->stopping)
@@ -170,6 +166,8 @@ static bool hip_responder_keys(struct hip_responder *x)
 	if (err < 0)
 		return hip_responder_fails(x, &c->hip_malformed, "public-value", 0);
 	x->a->dh_group = x->dh.group;
+	memcpy(x->a->peer_dh, x->dh.value.data, x->dh.value.len);
+	x->a->peer_dh_len = x->dh.value.len;
 	err = hip_keymat_init(x->a, x->host->suite, x->a->keys.cipher, x->solution.i, x->solution.j,
 			      slice_of(kij, len));
 	explicit_bzero(kij, sizeof(kij));
