@@ -23,7 +23,8 @@
 	X(ROUTES, "routes", "no message goes round in a loop; hops stay below the bound")                \
 	X(LIMITS, "limits", "queues, tables and memory of a peer stay below their caps")                 \
 	X(IDEAL, "ideal", "the ring is ideal within its time after the faults stop")                     \
-	X(FOUND, "found", "lookups of live records succeed once the ring is ideal")
+	X(FOUND, "found", "lookups of live records succeed once the ring is ideal")                      \
+	X(EXCHANGES, "exchanges", "HIP base exchanges succeed, in the time that lookups and round trips allow")
 
 enum check_id {
 #define X(id, name, meaning) CHECK_##id,

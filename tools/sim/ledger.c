@@ -63,6 +63,7 @@ struct ledger {
 	struct lookup *ended, **ended_end; /* not yet told */
 	uint64_t took[LEDGER_CLASSES]; /* how long those found took */
 	uint64_t took_count;
+	uint64_t took_sum_us;
 	struct world_totals totals;
 	uint64_t store_every_us, lookup_every_us; /* 0: never */
 	struct instant store_at, lookup_at;
@@ -405,8 +406,11 @@ static void ledger_lookup_end(struct lookup *u, enum lookup_verdict verdict)
 	u->ended = world_now(l->world).mono;
 	l->totals.lookups[verdict]++;
 	if (verdict == LOOKUP_FOUND) {
-		l->took[ledger_class(instant_since(u->ended, u->started).us)]++;
+		uint64_t us = instant_since(u->ended, u->started).us;
+
+		l->took[ledger_class(us)]++;
 		l->took_count++;
+		l->took_sum_us += us;
 	}
 	*l->ended_end = u;
 	l->ended_end = &u->next;
@@ -571,4 +575,5 @@ void ledger_totals(const struct ledger *l, struct world_totals *out)
 	memcpy(out->lookups, l->totals.lookups, sizeof(out->lookups));
 	out->lookup_us_p50 = ledger_percentile(l, 50);
 	out->lookup_us_p99 = ledger_percentile(l, 99);
+	out->lookup_us_mean = l->took_count == 0 ? 0 : l->took_sum_us / l->took_count;
 }

@@ -26,7 +26,8 @@
 	X(DISK_ERROR, "disk-error", "node's disk fails for amount ms")                                 \
 	X(REGISTER, "register", "node stores its registration with lifetime amount s")                 \
 	X(UNREGISTER, "unregister", "node removes its registration")                                   \
-	X(LOOKUP, "lookup", "node looks up the registrations of other")
+	X(LOOKUP, "lookup", "node looks up the registrations of other")                                \
+	X(ASSOCIATE, "associate", "node makes a HIP base exchange with other")
 
 enum action_kind {
 #define X(id, word, meaning) ACTION_##id,

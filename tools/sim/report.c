@@ -106,7 +106,8 @@ static uint64_t events_per_s(const struct report *r)
 
 static bool is_fault(int kind)
 {
-	return kind != ACTION_START && kind != ACTION_REGISTER && kind != ACTION_UNREGISTER && kind != ACTION_LOOKUP;
+	return kind != ACTION_START && kind != ACTION_REGISTER && kind != ACTION_UNREGISTER &&
+	       kind != ACTION_LOOKUP && kind != ACTION_ASSOCIATE;
 }
 
 /* {"kill": 3, ...} of those that happened, with what the weather did. */
@@ -177,8 +178,43 @@ static void lookups_print(const struct report *r, FILE *out)
 		(double)t->lookup_us_p50 / 1e3, (double)t->lookup_us_p99 / 1e3);
 }
 
+/* In milliseconds since the exchange was asked for. */
+static void exchanges_print(const struct run_result *one, FILE *out)
+{
+	static const char *const names[EXCHANGE_STEPS] = { "I1", "R1", "I2", "R2" };
+	const struct world_exchanges *x = &one->exchanges;
+
+	if (x->asked == 0)
+		return;
+	fprintf(out, "exchanges  %llu of %llu made, %llu failed; %llu through the overlay; mean lookup %.1f ms, "
+		"round trip of the path %.1f ms\n",
+		(unsigned long long)x->made, (unsigned long long)x->asked, (unsigned long long)x->failed,
+		(unsigned long long)x->through_overlay, (double)one->totals.lookup_us_mean / 1e3,
+		(double)x->times.round_trip_us / 1e3);
+	for (int i = 0; i < EXCHANGE_STEPS; i++)
+		fprintf(out, "           %s after %.1f ms in the mean, median %.1f, p99 %.1f\n", names[i],
+			(double)x->times.mean_us[i] / 1e3, (double)x->times.p50_us[i] / 1e3,
+			(double)x->times.p99_us[i] / 1e3);
+}
+
+static json_t *exchanges_json(const struct world_exchanges *x)
+{
+	static const char *const names[EXCHANGE_STEPS] = { "i1", "r1", "i2", "r2" };
+	json_t *out = json_pack("{s:I,s:I,s:I,s:I,s:f}", "asked", (json_int_t)x->asked, "made", (json_int_t)x->made,
+				"failed", (json_int_t)x->failed, "through_overlay", (json_int_t)x->through_overlay,
+				"round_trip_ms", (double)x->times.round_trip_us / 1e3);
+
+	for (int i = 0; i < EXCHANGE_STEPS; i++)
+		json_object_set_new(out, names[i],
+				    json_pack("{s:f,s:f,s:f}", "mean_ms", (double)x->times.mean_us[i] / 1e3, "p50_ms",
+					      (double)x->times.p50_us[i] / 1e3, "p99_ms",
+					      (double)x->times.p99_us[i] / 1e3));
+	return out;
+}
+
 static void run_print(const struct run_result *one, FILE *out)
 {
+	exchanges_print(one, out);
 	fprintf(out, "hops       mean %.2f, p99 %llu, most %llu of %llu sampled, %llu unreached\n",
 		(double)one->hops.mean_milli / 1000, (unsigned long long)one->hops.p99,
 		(unsigned long long)one->hops.most, (unsigned long long)one->hops.sampled,
@@ -250,6 +286,7 @@ static void run_json(const struct run_result *one, json_t *to)
 				      (json_int_t)one->rest_peer_seconds, "events", (json_int_t)one->rest_events,
 				      "cpu_s", (double)one->rest_cpu_us / 1e6));
 	json_object_set_new(to, "hostile", json_integer((json_int_t)one->hostile));
+	json_object_set_new(to, "exchanges", exchanges_json(&one->exchanges));
 	for (size_t i = 0; i < one->violation_count && i < RUN_VIOLATIONS_KEPT; i++) {
 		const struct violation *v = &one->violations[i];
 

@@ -120,6 +120,9 @@ static void make_world(struct run *r)
 	options.weather = r->weather;
 	options.bootstrap_count = PLAN_BOOTSTRAP_NODES;
 	options.disk = s->disk == SCENARIO_DISK_SQLITE ? DISK_SQLITE : DISK_MEMORY;
+	options.hosts = s->hosts == SCENARIO_HOSTS_OVERLAY ? WORLD_HOSTS_OVERLAY
+			: s->hosts == SCENARIO_HOSTS_DIRECT ? WORLD_HOSTS_DIRECT
+							    : WORLD_HOSTS_NONE;
 	options.real_security = s->security == SCENARIO_SECURITY_REAL;
 	options.log_level = watch->log_level;
 	options.log = watch->log != NULL ? on_log : NULL;
@@ -276,12 +279,30 @@ static void trouble(struct run *r)
 	turn(r, "faults-stop");
 }
 
+/* What the run itself finds wrong. */
+static void __attribute__((format(printf, 3, 4))) violation_own(struct run *r, enum check_id check,
+								const char *format, ...)
+{
+	struct run_result *out = r->result;
+	struct violation *v = &out->violations[out->violation_count];
+	va_list args;
+
+	invariant(out->violation_count < RUN_VIOLATIONS_KEPT);
+	*v = (struct violation){ .check = check, .at_ms = run_now_ms(r), .node = SIZE_MAX };
+	va_start(args, format);
+	(void)vsnprintf(v->text, sizeof(v->text), format, args);
+	va_end(args);
+	out->violation_count++;
+	run_log(r, "violation", "check=%s node=-1 at_ms=%llu %s", check_name(v->check), (unsigned long long)v->at_ms,
+		v->text);
+	if (watch_of(r)->violated != NULL)
+		watch_of(r)->violated(watch_of(r)->ctx, v);
+}
+
 /* Among hostile peers not every lookup can succeed, but a share of them must. */
 static void judge_lookups(struct run *r)
 {
-	struct run_result *out = r->result;
 	uint64_t judged = 0, wanted = (uint64_t)r->scenario->found_ppm.high;
-	struct violation *v = &out->violations[0];
 	struct world_totals totals;
 	double low, high;
 
@@ -291,15 +312,31 @@ static void judge_lookups(struct run *r)
 	run_wilson(totals.lookups[LOOKUP_FOUND], judged, &low, &high);
 	if (judged == 0 || high * 1e6 >= (double)wanted)
 		return;
-	*v = (struct violation){ .check = CHECK_FOUND, .at_ms = run_now_ms(r), .node = SIZE_MAX };
-	(void)snprintf(v->text, sizeof(v->text), "%llu of %llu lookups found what they should, not %llu.%02llu %%",
-		       (unsigned long long)totals.lookups[LOOKUP_FOUND], (unsigned long long)judged,
-		       (unsigned long long)(wanted / 10000), (unsigned long long)(wanted % 10000 / 100));
-	out->violation_count = 1;
-	run_log(r, "violation", "check=%s node=-1 at_ms=%llu %s", check_name(v->check), (unsigned long long)v->at_ms,
-		v->text);
-	if (watch_of(r)->violated != NULL)
-		watch_of(r)->violated(watch_of(r)->ctx, v);
+	violation_own(r, CHECK_FOUND, "%llu of %llu lookups found what they should, not %llu.%02llu %%",
+		      (unsigned long long)totals.lookups[LOOKUP_FOUND], (unsigned long long)judged,
+		      (unsigned long long)(wanted / 10000), (unsigned long long)(wanted % 10000 / 100));
+}
+
+/* All of them, however long the last one took; and their mean. */
+static void judge_exchanges(struct run *r)
+{
+	uint64_t lookups = (uint64_t)r->scenario->exchange_lookups.high, limit, took;
+	struct world_exchanges x;
+	struct world_totals totals;
+
+	world_totals(r->world, &totals);
+	world_exchanges(r->world, &x);
+	if (lookups == 0)
+		return;
+	limit = lookups * totals.lookup_us_mean + 2 * x.times.round_trip_us;
+	took = x.times.mean_us[EXCHANGE_R2];
+	if (x.made != x.asked)
+		violation_own(r, CHECK_EXCHANGES, "%llu of %llu base exchanges were made, %llu failed",
+			      (unsigned long long)x.made, (unsigned long long)x.asked, (unsigned long long)x.failed);
+	else if (took > limit)
+		violation_own(r, CHECK_EXCHANGES, "a base exchange took %llu us, more than %llu lookups of %llu us and "
+			      "two round trips of %llu us", (unsigned long long)took, (unsigned long long)lookups,
+			      (unsigned long long)totals.lookup_us_mean, (unsigned long long)x.times.round_trip_us);
 }
 
 static void judge(struct run *r)
@@ -310,6 +347,7 @@ static void judge(struct run *r)
 	uint64_t placed = (uint64_t)(was_partitioned ? s->after_partition_ms.high : s->placed_ms.high);
 
 	judge_lookups(r);
+	judge_exchanges(r);
 	check_disturbed(r->check);
 	check_liveness(r->check, duration_ms(ideal), duration_ms(placed), &r->result->liveness);
 	violations_tell(r);
@@ -333,6 +371,7 @@ static void result_fill(struct run *r)
 	out->checks = check_count(r->check);
 	net_statistics(n, &out->statistics);
 	world_totals(r->world, &out->totals);
+	world_exchanges(r->world, &out->exchanges);
 	out->records = world_record_count(r->world);
 	for (size_t i = 0; i < check_violation_count(r->check); i++, out->violation_count++)
 		if (out->violation_count < RUN_VIOLATIONS_KEPT)

@@ -26,6 +26,7 @@ struct run_result {
 	size_t plan_count;
 	struct net_statistics statistics;
 	struct world_totals totals;
+	struct world_exchanges exchanges;
 	struct attacker_totals attacks;
 	size_t hostile;
 	size_t records;

@@ -96,6 +96,9 @@ static void perform_on_running(struct run *r, const struct action *a)
 	case ACTION_LOOKUP:
 		world_lookup(r->world, a->node, (size_t)a->other, NULL, NULL);
 		break;
+	case ACTION_ASSOCIATE:
+		world_exchange(r->world, a->node, (size_t)a->other);
+		break;
 	default:
 		break;
 	}

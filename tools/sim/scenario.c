@@ -40,6 +40,8 @@ static const struct row rows[] = {
 	  "a keyed hash, or OpenSSL for up to 200 peers" },
 	{ "", "checks", ROW_CHOICE, AT(checks), 0, 0, 0, "event second",
 	  "look at a peer after each event that reached it, or at all once a second" },
+	{ "", "hosts", ROW_CHOICE, AT(hosts), 0, 0, 0, "none overlay direct",
+	  "peers are HIP hosts, which reach each other through the overlay alone, or directly too" },
 	{ "start", "spacing-ms", ROW_RANGE, AT(start_spacing_ms), 1, 0, 600000, "1000",
 	  "between one peer's start and the next one's; 0: all at once" },
 	{ "start", "settle-s", ROW_RANGE, AT(start_settle_ms), 1000, 0, 86400, "20",
@@ -80,6 +82,9 @@ static const struct row rows[] = {
 	  "both, when there was a partition" },
 	{ "liveness", "found-percent", ROW_RANGE, AT(found_ppm), 10000, 0, 100, "0",
 	  "of the lookups during the trouble find what they should, by the upper end of the 95 % interval" },
+	{ "liveness", "exchange-lookups", ROW_RANGE, AT(exchange_lookups), 1, 0, 1000, "0",
+	  "base exchanges all succeed, within so many mean lookups and two round trips of their path on the average; "
+	  "0: not judged" },
 	{ "liveness", "rest-s", ROW_RANGE, AT(rest_ms), 1000, 0, 86400, "0",
 	  "then nothing happens for so long, to measure what that costs" },
 	{ "action", "chance-percent", ROW_RANGE, AT_ACTION(chance_percent), 1, 0, 100, "100",
@@ -343,6 +348,10 @@ static int scenario_check(const struct scenario *s, const char *path, char *deta
 {
 	if (s->security == SCENARIO_SECURITY_REAL && s->peers.high > 200) {
 		(void)snprintf(detail, size, "%s: peers: more than 200 with real security", path);
+		return ERR_CONFIG;
+	}
+	if (s->security == SCENARIO_SECURITY_REAL && s->hosts != SCENARIO_HOSTS_NONE) {
+		(void)snprintf(detail, size, "%s: hosts: not with real security", path);
 		return ERR_CONFIG;
 	}
 	for (int k = 0; k < ACTION_COUNT; k++) {

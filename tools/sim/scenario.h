@@ -21,6 +21,7 @@ enum scenario_link { SCENARIO_LINK_STREAM, SCENARIO_LINK_DATAGRAM, SCENARIO_LINK
 enum scenario_disk { SCENARIO_DISK_MEMORY, SCENARIO_DISK_SQLITE };
 enum scenario_security { SCENARIO_SECURITY_FAKE, SCENARIO_SECURITY_REAL };
 enum scenario_place { SCENARIO_PLACE_RANDOM, SCENARIO_PLACE_CLUSTER };
+enum scenario_hosts { SCENARIO_HOSTS_NONE, SCENARIO_HOSTS_OVERLAY, SCENARIO_HOSTS_DIRECT };
 enum scenario_checks { SCENARIO_CHECKS_EVENT, SCENARIO_CHECKS_SECOND };
 
 /* How often one kind of action happens, and how. */
@@ -71,9 +72,11 @@ struct scenario {
 	/* liveness: */
 	struct range ideal_ms, placed_ms, after_partition_ms;
 	struct range found_ppm; /* so many of the lookups during the trouble find what they should */
+	struct range exchange_lookups; /* a base exchange takes so many lookups and two round trips of its path */
 	struct range rest_ms; /* then nothing happens for so long, and the cost of that is measured */
 
 	int disk, security, checks;
+	int hosts; /* enum scenario_hosts */
 
 	struct scenario_action actions[ACTION_COUNT];
 };

@@ -53,7 +53,7 @@ const char *trace_action(const struct action *a, size_t count, char *out, size_t
 			       (long long)a->amount, (unsigned long long)a->other);
 	else if (a->kind == ACTION_CUT)
 		(void)snprintf(out, size, "node=%s other=%s ms=%lld", node, other, (long long)a->amount);
-	else if (a->kind == ACTION_BREAK || a->kind == ACTION_LOOKUP)
+	else if (a->kind == ACTION_BREAK || a->kind == ACTION_LOOKUP || a->kind == ACTION_ASSOCIATE)
 		(void)snprintf(out, size, "node=%s other=%s", node, other);
 	else if (a->kind == ACTION_REGISTER)
 		(void)snprintf(out, size, "node=%s lifetime_s=%lld", node, (long long)a->amount);

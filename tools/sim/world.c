@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The world: nodes with disks, storage and usages on the in-memory net, and time for all of them. */
-#include "tools/sim/world.h"
+#include "tools/sim/world_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
-#include "overlay/base/map.h"
 #include "overlay/link.h"
 #include "tools/sim/ledger.h"
 #include "tools/sim/net_internal.h"
+#include "tools/sim/world_hosts.h"
 #include "tools/sim/world_security.h"
 #include "usage/certificate/certificate_usage.h"
 
@@ -20,39 +20,6 @@
 #define WORLD_SEARCH_MS 2000
 #define WORLD_TURNS_MS 8000
 #define WORLD_TURN_MS 15000
-#define WORLD_SOON_US 1000 /* a clock that runs at another rate is looked at again at least so much later */
-
-struct world_node {
-	struct world *world;
-	size_t index;
-	struct disk *disk;
-	struct backend *backend; /* borrowed while the disk is open */
-	struct storage *storage; /* NULL: not running */
-	struct certificate_usage *certificates;
-	struct usage usage;
-	struct timer timer; /* of the usage */
-	struct timer search; /* of a bootstrap node, for a ring */
-	struct instant started;
-	struct address *cached; /* owned; peers known from before, as the disk has them */
-	size_t cached_count;
-	enum world_stop stop; /* how it is about to end */
-	bool is_silent;
-};
-
-struct world {
-	struct world_options options;
-	struct configuration *configuration; /* owned */
-	struct net *net;
-	struct world_node **nodes;
-	size_t count;
-	struct map *by_id; /* Node-ID -> struct world_node */
-	struct timer_heap timers; /* on the world's clock */
-	struct ledger *ledger;
-	struct world_security *security; /* NULL: the keyed hash */
-	struct world_observer observer;
-	struct world_totals totals;
-	size_t crashed; /* a node whose disk ended it in the latest event; SIZE_MAX: none */
-};
 
 struct net *world_net(struct world *w) { return w->net; }
 struct now world_now(const struct world *w) { return net_now(w->net); }
@@ -205,6 +172,7 @@ static void *world_storage_new(void *ctx, struct net *n, size_t index, struct pe
 		node->certificates = certificate_usage_new(p);
 		node->usage = certificate_usage_port(node->certificates);
 	}
+	world_host_start(node, p);
 	if (w->observer.starting != NULL)
 		w->observer.starting(w->observer.ctx, index);
 	if (w->options.started != NULL)
@@ -223,6 +191,7 @@ static void world_storage_free(void *ctx, void *storage)
 	world_cache_peers(node);
 	timer_disarm(&w->timers, &node->timer);
 	timer_disarm(&w->timers, &node->search);
+	world_host_stop(node);
 	certificate_usage_free(node->certificates);
 	storage_free(node->storage);
 	node->certificates = NULL;
@@ -246,8 +215,11 @@ static void world_effect(void *ctx, struct net *n, size_t index, const struct ef
 	struct world_node *node = w->nodes[index];
 
 	(void)n;
-	if (e->type == EFFECT_PEER_STATE && e->state == PEER_JOINED && node->usage.ops != NULL)
+	if (e->type != EFFECT_PEER_STATE || e->state != PEER_JOINED)
+		return;
+	if (node->usage.ops != NULL)
 		node->usage.ops->joined(node->usage.ctx, world_own_now(w, index));
+	world_host_joined(node);
 }
 
 static bool world_intercept(void *ctx, struct net *n, size_t node, size_t from, struct slice *bytes)
@@ -271,6 +243,7 @@ static void world_stepped(void *ctx, struct net *n, size_t index)
 	if (node->storage == NULL)
 		return;
 	world_usage_arm(node);
+	world_host_stepped(node);
 	if (disk_has_crashed(node->disk))
 		w->crashed = index;
 	if (w->options.stepped != NULL)
@@ -350,6 +323,7 @@ struct world *world_new(const struct world_options *options)
 	if (options->real_security)
 		w->security = world_security_new_authority(w->configuration->overlay_name);
 	w->ledger = ledger_new(w, options->seed);
+	w->hosts = options->hosts == WORLD_HOSTS_NONE ? NULL : world_hosts_new(w);
 	w->net = world_net_new(w);
 	return w;
 }
@@ -362,9 +336,11 @@ void world_free(struct world *w)
 	for (size_t i = 0; i < w->count; i++) {
 		disk_free(w->nodes[i]->disk);
 		free(w->nodes[i]->cached);
+		world_host_free(w->nodes[i]);
 		free(w->nodes[i]);
 	}
 	world_security_free(w->security);
+	world_hosts_free(w->hosts);
 	timer_heap_free(&w->timers);
 	map_free(w->by_id);
 	free(w->nodes);
@@ -387,6 +363,7 @@ static void world_add(struct world *w)
 	w->nodes[index] = node;
 	invariant(net_add(w->net, &o) == index);
 	map_put(w->by_id, slice_of(net_node_id(w->net, index)->bytes, NODE_ID_LENGTH), node);
+	world_host_add(node);
 }
 
 void world_add_peers(struct world *w, size_t count)
@@ -477,6 +454,7 @@ void world_leave(struct world *w, size_t index)
 	w->totals.leaves++;
 	if (node->usage.ops != NULL)
 		node->usage.ops->stop(node->usage.ctx, world_own_now(w, index), world_usage_stopped, NULL);
+	world_host_leave(node);
 	net_leave(w->net, index);
 }
 

@@ -11,8 +11,17 @@
 #include "tools/sim/net.h"
 
 struct world;
+struct hip_host;
+struct hip_host_options;
 struct ledger;
 struct lookups;
+
+/* Whether peers are HIP hosts as well, and whether their datagrams reach each other. Needs the keyed hash. */
+enum world_hosts_reach {
+	WORLD_HOSTS_NONE,
+	WORLD_HOSTS_OVERLAY, /* each behind a NAT: only through the overlay */
+	WORLD_HOSTS_DIRECT
+};
 
 struct world_options {
 	uint64_t seed;
@@ -35,6 +44,8 @@ struct world_options {
 	void *configuration_ctx;
 	uint32_t nodes_per_user; /* so many nodes in a row have one user; 0: 1 */
 	bool no_certificates;    /* without the certificate store usage, which peald always runs */
+	enum world_hosts_reach hosts;
+	const struct hip_host_options *host_options; /* template; identity, peer and addresses are filled in; or NULL */
 };
 
 struct world *world_new(const struct world_options *options);
@@ -102,6 +113,33 @@ struct world_observer {
 /* Copied; NULL: nobody. */
 void world_observe(struct world *w, const struct world_observer *observer);
 
+/* ---- HIP hosts: UDP port 10500 of each running peer, over a network of its own with the weather's latency ---- */
+
+struct hip_host *world_host(struct world *w, size_t node); /* NULL: none, or not running */
+/* After a direct call of a host's functions: sends what it queued. */
+void world_host_flush(struct world *w, size_t node);
+/* Behind a NAT, or not: no datagram reaches it, and none of its own reaches anybody. */
+void world_host_hide(struct world *w, size_t node, bool hidden);
+/* A datagram reaches the node as if it came from `from`. */
+void world_host_inject(struct world *w, size_t node, const struct address *from, struct slice bytes);
+/* Datagrams that a node sent to an address where nobody is, or that did not arrive. */
+uint64_t world_host_lost(const struct world *w);
+
+/* `from` makes a base exchange with `to`, which is counted. Nothing when one of them is no host that runs. */
+void world_exchange(struct world *w, size_t from, size_t to);
+
+/* Times of all base exchanges that were completed, as their initiators saw them, from the request on. */
+enum world_exchange_step { EXCHANGE_I1, EXCHANGE_R1, EXCHANGE_I2, EXCHANGE_R2, EXCHANGE_STEPS };
+struct world_exchange_times {
+	uint64_t mean_us[EXCHANGE_STEPS], p50_us[EXCHANGE_STEPS], p99_us[EXCHANGE_STEPS];
+	uint64_t round_trip_us; /* mean from the I2 to the R2 */
+};
+struct world_exchanges {
+	uint64_t asked, made, failed, through_overlay;
+	struct world_exchange_times times;
+};
+void world_exchanges(const struct world *w, struct world_exchanges *out);
+
 /* ---- Workload: SIP registrations, Kind SIP-REGISTRATION, dictionary entry of the node (RFC 7904) ---- */
 
 /* What became of a record's latest Store. */
@@ -162,7 +200,7 @@ void world_lookup(struct world *w, size_t from, size_t user, world_lookup_fn *do
 struct world_totals {
 	uint64_t stores, stores_protected, stores_unprotected, stores_failed;
 	uint64_t lookups[LOOKUP_EXCUSED + 1]; /* by verdict */
-	uint64_t lookup_us_p50, lookup_us_p99; /* of those found */
+	uint64_t lookup_us_p50, lookup_us_p99, lookup_us_mean; /* of those found */
 	uint64_t kills, silent_kills, destroyed, leaves, starts;
 	uint64_t starts_refused; /* the disk could not be read: the process ends at once, as peald does */
 	uint64_t formed_again;   /* bootstrap nodes that found no ring and formed one */
