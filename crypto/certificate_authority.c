@@ -157,24 +157,98 @@ static bool authority_add_names(X509 *x509, const struct certificate_order *orde
 	return done;
 }
 
-static bool authority_sign_root(X509 *x509, EVP_PKEY *key, const char *name, struct walltime not_before,
-				struct walltime not_after)
+/* "*.example.org" is ".example.org" in a certificate. */
+static bool authority_add_permitted(STACK_OF(GENERAL_SUBTREE) *subtrees, const char *domain)
+{
+	GENERAL_SUBTREE *subtree = GENERAL_SUBTREE_new();
+	ASN1_IA5STRING *value = ASN1_IA5STRING_new();
+
+	/* GENERAL_NAME_set0_value takes `value` over; the base of a new subtree is empty and stays its own. */
+	if (subtree == NULL || value == NULL ||
+	    ASN1_STRING_set(value, domain[0] == '*' ? domain + 1 : domain, -1) != 1) {
+		GENERAL_SUBTREE_free(subtree);
+		ASN1_IA5STRING_free(value);
+		return false;
+	}
+	GENERAL_NAME_set0_value(subtree->base, GEN_EMAIL, value);
+	if (sk_GENERAL_SUBTREE_push(subtrees, subtree) > 0)
+		return true;
+	GENERAL_SUBTREE_free(subtree);
+	return false;
+}
+
+/* Critical, as RFC 5280 4.2.1.10 has it: whoever does not know name constraints must not trust the authority. */
+static bool authority_add_name_constraints(X509 *x509, const char *const *domains, size_t count)
+{
+	NAME_CONSTRAINTS *constraints;
+	bool done;
+
+	if (count == 0)
+		return true;
+	constraints = NAME_CONSTRAINTS_new();
+	if (constraints == NULL)
+		return false;
+	constraints->permittedSubtrees = sk_GENERAL_SUBTREE_new_null();
+	done = constraints->permittedSubtrees != NULL;
+	for (size_t i = 0; done && i < count; i++)
+		done = authority_add_permitted(constraints->permittedSubtrees, domains[i]);
+	done = done && X509_add1_ext_i2d(x509, NID_name_constraints, constraints, 1, X509V3_ADD_DEFAULT) == 1;
+	NAME_CONSTRAINTS_free(constraints);
+	return done;
+}
+
+/* A domain, "*." and a domain, or a user's name. */
+static bool authority_domain_is_acceptable(const char *domain)
+{
+	const char *from = strncmp(domain, "*.", 2) == 0 ? domain + 2 : domain;
+	size_t len = strlen(from);
+
+	if (strchr(domain, '@') != NULL)
+		return certificate_user_is_acceptable(slice_text(domain));
+	return len > 0 && len <= USER_NAME_MAX - 2 && from[0] != '.' && from[len - 1] != '.' &&
+	       strstr(from, "..") == NULL &&
+	       strspn(from, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == len;
+}
+
+/* What a certificate of this authority that names `x509`'s users meets. True: no constraints, or it is within. */
+static bool authority_permits(X509 *root, X509 *x509)
+{
+	int critical = -1;
+	NAME_CONSTRAINTS *constraints = X509_get_ext_d2i(root, NID_name_constraints, &critical, NULL);
+	bool permits = constraints == NULL ? critical == -1 : NAME_CONSTRAINTS_check(x509, constraints) == X509_V_OK;
+
+	NAME_CONSTRAINTS_free(constraints);
+	ERR_clear_error();
+	return permits;
+}
+
+struct authority_root {
+	const char *name;
+	const char *const *domains;
+	size_t domain_count;
+	struct walltime not_before, not_after;
+};
+
+static bool authority_sign_root(X509 *x509, EVP_PKEY *key, const struct authority_root *root)
 {
 	X509_NAME *subject = X509_get_subject_name(x509);
 
 	return X509_set_version(x509, X509_VERSION_3) == 1 && authority_set_serial(x509) &&
-	       authority_set_dates(x509, not_before, not_after) &&
-	       X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1,
+	       authority_set_dates(x509, root->not_before, root->not_after) &&
+	       X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)root->name, -1, -1,
 					  0) == 1 &&
 	       X509_set_issuer_name(x509, subject) == 1 && X509_set_pubkey(x509, key) == 1 &&
 	       authority_add_constraints(x509) &&
+	       authority_add_name_constraints(x509, root->domains, root->domain_count) &&
 	       authority_add_key_usage(x509, AUTHORITY_KEY_CERT_SIGN, AUTHORITY_KEY_CRL_SIGN) &&
 	       authority_add_subject_key(x509) && X509_sign(x509, key, EVP_sha256()) > 0;
 }
 
-int certificate_authority_create(struct keystore *authority, const char *name, struct walltime not_before,
-				 struct walltime not_after, char *detail, size_t detail_size)
+int certificate_authority_create_for(struct keystore *authority, const char *name, const char *const *domains,
+				     size_t domain_count, struct walltime not_before, struct walltime not_after,
+				     char *detail, size_t detail_size)
 {
+	const struct authority_root root = { name, domains, domain_count, not_before, not_after };
 	X509 *x509;
 	uint8_t *der = NULL;
 	int len = -1, err;
@@ -182,9 +256,15 @@ int certificate_authority_create(struct keystore *authority, const char *name, s
 	if (name[0] == '\0' || strlen(name) > AUTHORITY_NAME_MAX || not_before.ms >= not_after.ms)
 		return authority_refuse(ERR_CERTIFICATE, detail, detail_size,
 					"the name must be 1 to 64 bytes, and the dates in order");
+	if (domain_count > CERTIFICATE_PERMITTED_MAX)
+		return authority_refuse(ERR_CONFIG, detail, detail_size, "too many permitted names");
+	for (size_t i = 0; i < domain_count; i++)
+		if (!authority_domain_is_acceptable(domains[i]))
+			return authority_refuse(ERR_CONFIG, detail, detail_size,
+						"a permitted name is not a domain, *.domain or a user's name");
 	x509 = X509_new();
 	invariant(x509 != NULL);
-	if (authority_sign_root(x509, keystore_private_key(authority), name, not_before, not_after))
+	if (authority_sign_root(x509, keystore_private_key(authority), &root))
 		len = i2d_X509(x509, &der);
 	X509_free(x509);
 	if (len <= 0)
@@ -193,6 +273,43 @@ int certificate_authority_create(struct keystore *authority, const char *name, s
 	err = keystore_set_certificate(authority, slice_of(der, (size_t)len), detail, detail_size);
 	OPENSSL_free(der);
 	return err;
+}
+
+int certificate_authority_create(struct keystore *authority, const char *name, struct walltime not_before,
+				 struct walltime not_after, char *detail, size_t detail_size)
+{
+	return certificate_authority_create_for(authority, name, NULL, 0, not_before, not_after, detail, detail_size);
+}
+
+/* A certificate that names nothing but `user`, made only to be asked about. */
+static X509 *authority_specimen(EVP_PKEY *key, const char *user)
+{
+	GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+	X509 *x509 = X509_new();
+
+	invariant(names != NULL && x509 != NULL);
+	invariant(X509_set_version(x509, X509_VERSION_3) == 1 && authority_add_name(names, GEN_EMAIL, user) &&
+		  X509_add1_ext_i2d(x509, NID_subject_alt_name, names, 1, X509V3_ADD_DEFAULT) == 1 &&
+		  X509_set_pubkey(x509, key) == 1 && X509_sign(x509, key, EVP_sha256()) > 0);
+	GENERAL_NAMES_free(names);
+	/* Reads the extensions of what was just made. */
+	(void)X509_check_purpose(x509, -1, 0);
+	return x509;
+}
+
+bool certificate_authority_permits(const struct keystore *authority, const char *user)
+{
+	X509 *root, *x509;
+	bool permits;
+
+	if (!certificate_user_is_acceptable(slice_text(user)) ||
+	    certificate_parse(keystore_certificate(authority), &root) != 0)
+		return false;
+	x509 = authority_specimen(keystore_private_key(authority), user);
+	permits = authority_permits(root, x509);
+	X509_free(x509);
+	certificate_free(root);
+	return permits;
 }
 
 /* The rfc822Name among the names asked for; other names are the server's to choose. */
@@ -292,7 +409,7 @@ static bool authority_sign_node(X509 *x509, X509 *root, EVP_PKEY *key, const str
 }
 
 /* Issues nothing that the nodes of the overlay would refuse. */
-static int authority_check_issued(struct slice der, const char *overlay_name, char *detail, size_t size)
+static int authority_check_issued(struct slice der, X509 *root, const char *overlay_name, char *detail, size_t size)
 {
 	struct certificate_rule rule = { .overlay_name = overlay_name };
 	struct identity identity;
@@ -303,6 +420,9 @@ static int authority_check_issued(struct slice der, const char *overlay_name, ch
 		return authority_refuse(err, detail, size, "the certificate would not be readable");
 	if (certificate_identity(x509, &rule, &identity, detail, size) != 0)
 		err = ERR_CERTIFICATE;
+	else if (!authority_permits(root, x509))
+		err = authority_refuse(ERR_CERTIFICATE, detail, size,
+				       "the authority may not name this user: its certificate permits other names");
 	certificate_free(x509);
 	return err;
 }
@@ -333,12 +453,13 @@ int certificate_authority_issue(const struct keystore *authority, const struct c
 	if (authority_sign_node(x509, root, keystore_private_key(authority), order))
 		encoded_len = i2d_X509(x509, &encoded);
 	X509_free(x509);
-	certificate_free(root);
 	if (encoded_len <= 0)
-		return authority_refuse(ERR_CERTIFICATE, detail, detail_size,
-					"the certificate could not be signed, or would never be valid");
-	err = authority_check_issued(slice_of(encoded, (size_t)encoded_len), order->overlay_name, detail,
-				     detail_size);
+		err = authority_refuse(ERR_CERTIFICATE, detail, detail_size,
+				       "the certificate could not be signed, or would never be valid");
+	else
+		err = authority_check_issued(slice_of(encoded, (size_t)encoded_len), root, order->overlay_name, detail,
+					     detail_size);
+	certificate_free(root);
 	if (err == 0) {
 		*der = memory_alloc((size_t)encoded_len);
 		memcpy(*der, encoded, (size_t)encoded_len);

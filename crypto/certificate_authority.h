@@ -17,6 +17,20 @@ int MUST_CHECK certificate_authority_create(struct keystore *authority, const ch
 					    struct walltime not_before, struct walltime not_after,
 					    char *detail, size_t detail_size);
 
+#define CERTIFICATE_PERMITTED_MAX 16 /* names of one authority */
+
+/* The same for an authority that can only name users of `domains`: the certificate holds name constraints (RFC 5280
+ * 4.2.1.10), which whoever verifies a chain to it honours. Each is "example.org", "*.example.org" (all below it, but
+ * not itself) or a single user's name; none: no constraints. ERR_CONFIG: one of them is none of these, or there are
+ * more than CERTIFICATE_PERMITTED_MAX. */
+int MUST_CHECK certificate_authority_create_for(struct keystore *authority, const char *name,
+						const char *const *domains, size_t domain_count,
+						struct walltime not_before, struct walltime not_after, char *detail,
+						size_t detail_size);
+
+/* False: nobody would accept a certificate that this authority issued to `user`. */
+bool certificate_authority_permits(const struct keystore *authority, const char *user);
+
 /* Parses a request and checks that it is signed by the key in it and that the key is acceptable (P-256,
  * or RSA of 2,048 to 4,096 bits). ERR_CERTIFICATE (bad_CSR); `detail` may be NULL. */
 int MUST_CHECK certificate_request_parse(struct certificate_request **out, struct slice der, char *detail,

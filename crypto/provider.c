@@ -115,11 +115,10 @@ int provider_identify_chain(struct provider *p, struct walltime now, struct slic
 	struct certificate_entry *entry;
 	int err = provider_lookup(p, certificate, chain, &entry, detail, detail_size);
 
-	if (err == 0)
-		err = provider_check_dates(&entry->identity, now, detail, detail_size);
-	if (err == 0)
-		*out = entry->identity;
-	return err;
+	if (err != 0)
+		return err;
+	*out = entry->identity;
+	return provider_check_dates(&entry->identity, now, detail, detail_size);
 }
 
 bool provider_issuer(struct provider *p, struct slice certificate, uint8_t fingerprint[CERTIFICATE_HASH_LENGTH])

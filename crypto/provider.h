@@ -40,7 +40,8 @@ struct security provider_security(struct provider *p);
 /* SHA-256 of the root certificate that vouches for a certificate which was acceptable before. False: unknown. */
 bool provider_issuer(struct provider *p, struct slice certificate, uint8_t fingerprint[CERTIFICATE_HASH_LENGTH]);
 
-/* The same check a link's certificate gets; for tools. `detail` (may be NULL) says what is wrong. */
+/* The same check a link's certificate gets; for tools. `detail` (may be NULL) says what is wrong. *out is also filled
+ * with ERR_CERTIFICATE_EXPIRED. */
 int MUST_CHECK provider_identify(struct provider *p, struct walltime now, struct slice certificate,
 				 struct identity *out, char *detail, size_t detail_size);
 

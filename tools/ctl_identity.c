@@ -17,6 +17,7 @@
 #define DETAIL_SIZE 512
 #define DOCUMENT_MAX (1024 * 1024)
 #define PKCS12_MAX 65536
+#define FINGERPRINT_SIZE (3 * CERTIFICATE_HASH_LENGTH + 1)
 
 static const char ENROLL_HINT[] = "Get an identity with `pealctl identity enroll`, or name the folder with "
 				  "--folder.";
@@ -71,24 +72,30 @@ static const char *fingerprint_text(const uint8_t *hash, char *out)
 	return out;
 }
 
-static json_t *identity_json(const struct identity *id, const struct folder *f, const char *problem)
+/* `issuer` is empty when the certificate does not lead to a root. */
+static json_t *identity_json(const struct identity *id, const struct folder *f, const char *issuer,
+			     const char *problem)
 {
-	char text[NODE_ID_TEXT_SIZE], fingerprint[3 * CERTIFICATE_HASH_LENGTH + 1];
+	char text[NODE_ID_TEXT_SIZE], fingerprint[FINGERPRINT_SIZE], hit[HIT_TEXT_SIZE];
 	json_t *node_ids = json_array();
 
 	for (size_t i = 0; i < id->node_id_count; i++)
 		json_array_append_new(node_ids, json_string(node_id_text(&id->node_ids[i], text)));
-	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:b, s:s*, s:s, s:i}", "user", id->user, "overlay",
-			 f->document->configuration.overlay_name, "node_ids", node_ids, "not_before_ms",
+	return json_pack("{s:s, s:s, s:o, s:s*, s:I, s:I, s:b, s:s*, s:s, s:s*, s:i}", "user", id->user, "overlay",
+			 f->document->configuration.overlay_name, "node_ids", node_ids, "hit",
+			 hit_is_zero(&id->hit) ? NULL : hit_text(&id->hit, hit), "not_before_ms",
 			 (json_int_t)id->not_before.ms, "not_after_ms", (json_int_t)id->not_after.ms, "valid",
 			 problem == NULL, "problem", problem, "fingerprint",
-			 fingerprint_text(id->certificate_hash, fingerprint), "document_sequence",
+			 fingerprint_text(id->certificate_hash, fingerprint), "issuer_fingerprint",
+			 issuer[0] == '\0' ? NULL : issuer, "document_sequence",
 			 (int)f->document->configuration.sequence);
 }
 
 static int identity_print_certificate(struct ctl *ctl, struct folder *f)
 {
 	struct provider_trust trust = configuration_document_trust(f->document);
+	uint8_t hash[CERTIFICATE_HASH_LENGTH];
+	char issuer[FINGERPRINT_SIZE] = "";
 	struct identity identity = { 0 };
 	const char *problem = NULL;
 	struct provider *p;
@@ -99,6 +106,8 @@ static int identity_print_certificate(struct ctl *ctl, struct folder *f)
 		return ctl_fail(ctl, error_name(err), NULL, "%s", f->detail);
 	err = provider_identify(p, overlay_now(), keystore_certificate(f->keys), &identity, f->detail,
 				sizeof(f->detail));
+	if (provider_issuer(p, keystore_certificate(f->keys), hash))
+		fingerprint_text(hash, issuer);
 	provider_free(p);
 	/* An expired certificate still tells whose it is; any other that is refused tells nothing. */
 	if (err == ERR_CERTIFICATE_EXPIRED && identity.node_id_count > 0)
@@ -107,7 +116,7 @@ static int identity_print_certificate(struct ctl *ctl, struct folder *f)
 		return ctl_fail(ctl, error_name(err), "Enroll again with `pealctl identity enroll`.",
 				"the certificate in %s is not valid in this overlay: %s", ctl->folder,
 				f->detail);
-	json = identity_json(&identity, f, problem);
+	json = identity_json(&identity, f, issuer, problem);
 	if (ctl->json) {
 		json_t *result = json_pack("{s:O}", "result", json);
 

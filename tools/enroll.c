@@ -26,6 +26,8 @@ static const struct enroll_command commands[] = {
 	  "  --node-ids N            Node-IDs a user may have, unless said otherwise (default 8)\n"
 	  "  --certificate-days N    how long a node's certificate is valid (default 90)\n"
 	  "  --root-days N           how long the root certificate is valid (default 3650)\n"
+	  "  --names DOMAIN          the root may name users of this domain only (*.DOMAIN: those below it);\n"
+	  "                          may be repeated (default: any)\n"
 	  "  --set NAME=VALUE        a value of the configuration document; see `document --show`\n",
 	  enroll_create_run },
 	{ "user", "add|passwd|quota|show|forget|remove NAME --folder DIR [OPTION]..., or list --folder DIR",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/certificate_authority.h"
 #include "tools/ctl_table.h"
 #include "tools/enroll.h"
 #include "tools/overlay_time.h"
@@ -61,6 +62,9 @@ static int account_add(struct account_call *call)
 	    strncmp(call->user, ENROLL_SIGNER "@", strlen(ENROLL_SIGNER "@")) == 0)
 		return enroll_fail("%s: not a user name; it is like a mail address, its domain in lower case",
 				   call->user);
+	if (!certificate_authority_permits(call->folder.authority, call->user))
+		return enroll_fail("%s: this overlay's root may not name users of that domain; see --names of "
+				   "`peal-enroll create`", call->user);
 	err = enroll_state_user_find(s, call->user, &old);
 	if (err != ERR_NOT_FOUND)
 		return account_fail(call, err == 0 ? ERR_DUPLICATE : err);

@@ -33,10 +33,25 @@ static bool url_is_acceptable(const char *url)
 	       strpbrk(url, " \"'<>&#?") == NULL && strchr(url + 8, '/') == NULL;
 }
 
+/* "@domain" for the example user; "": the overlay's own, which need not be said. */
+static const char *user_domain(const struct enroll_create *o, char *out, size_t size)
+{
+	const char *overlay = o->configuration.overlay_name;
+	bool is_own = o->name_count == 0;
+
+	for (size_t i = 0; i < o->name_count; i++)
+		is_own = is_own || strcmp(o->names[i], overlay) == 0;
+	out[0] = '\0';
+	for (size_t i = 0; i < o->name_count && !is_own && out[0] == '\0'; i++)
+		if (strpbrk(o->names[i], "*@") == NULL)
+			snprintf(out, size, "@%s", o->names[i]);
+	return out;
+}
+
 static void print_next_steps(const struct enroll_create *o)
 {
 	const struct configuration *c = &o->configuration;
-	char text[ADDRESS_TEXT_SIZE];
+	char text[ADDRESS_TEXT_SIZE], domain[USER_NAME_MAX + 2];
 
 	printf("Overlay %s is ready in %s\n\n", c->overlay_name, o->folder);
 	if (c->node_id_bits > 0)
@@ -48,17 +63,20 @@ static void print_next_steps(const struct enroll_create *o)
 		printf("  bootstrap node  %s\n", address_text(&c->bootstrap_nodes[i], text));
 	if (c->bootstrap_node_count == 0)
 		puts("  bootstrap node  none yet: peal-enroll document --add-bootstrap ADDR:PORT");
+	for (size_t i = 0; i < o->name_count; i++)
+		printf("  may name users  of %s\n", o->names[i]);
 	printf("  enrollment at   %s/enroll\n\nNext:\n", o->url);
-	printf("  peal-enroll user add alice --folder %s\n", o->folder);
+	printf("  peal-enroll user add alice%s --folder %s\n", user_domain(o, domain, sizeof(domain)), o->folder);
 	printf("  peal-enroll serve --folder %s --listen %s\n", o->folder, o->url + 8);
 	printf("  pealctl identity enroll --url %s --ca %s/tls-certificate.pem \\\n"
-	       "      --user alice@%s --folder STATE-FOLDER\n\n"
+	       "      --user alice%s%s --folder STATE-FOLDER\n\n"
 	       "Keep a copy of %s/authority where nobody else can read it: whoever has it can make nodes.\n",
-	       o->url, o->folder, c->overlay_name, o->folder);
+	       o->url, o->folder, domain[0] == '\0' ? "@" : domain, domain[0] == '\0' ? c->overlay_name : "",
+	       o->folder);
 }
 
 enum { O_OVERLAY = 1, O_FOLDER, O_URL, O_BOOTSTRAP, O_BITS, O_SLOTS, O_RANDOM, O_NODE_IDS, O_DAYS, O_ROOT,
-       O_SET, O_HELP };
+       O_NAMES, O_SET, O_HELP };
 
 static const struct option long_options[] = {
 	{ "overlay", required_argument, NULL, O_OVERLAY },
@@ -71,6 +89,7 @@ static const struct option long_options[] = {
 	{ "node-ids", required_argument, NULL, O_NODE_IDS },
 	{ "certificate-days", required_argument, NULL, O_DAYS },
 	{ "root-days", required_argument, NULL, O_ROOT },
+	{ "names", required_argument, NULL, O_NAMES },
 	{ "set", required_argument, NULL, O_SET },
 	{ "help", no_argument, NULL, O_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -117,6 +136,13 @@ static int take_option(int option, struct enroll_create *o, const char **overlay
 		break;
 	case O_ROOT:
 		fine = enroll_number("--root-days", optarg, 1, 36500, &o->root_days);
+		break;
+	case O_NAMES:
+		fine = o->name_count < sizeof(o->names) / sizeof(o->names[0]);
+		if (fine)
+			o->names[o->name_count++] = optarg;
+		else
+			snprintf(detail, sizeof(detail), "--names: at most %zu", o->name_count);
 		break;
 	case O_SET:
 		fine = document_set(c, optarg, detail, sizeof(detail)) == 0;

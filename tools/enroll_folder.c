@@ -170,14 +170,23 @@ static int create_keys(struct enroll_folder *f, const struct enroll_create *opti
 {
 	struct walltime from = { now.ms - 300000 };
 	struct walltime until = { now.ms + options->root_days * DAY_MS };
-	char path[ENROLL_FILE_SIZE];
+	const char *names[CERTIFICATE_PERMITTED_MAX];
+	size_t count = options->name_count;
+	char path[ENROLL_FILE_SIZE], signer[USER_NAME_MAX + 1];
 	char name[65];
 	int err = keystore_create(&f->authority, enroll_path(f->path, "authority", path), KEY_P256, detail,
 				  detail_size);
 
 	snprintf(name, sizeof(name), "%.50s root", options->configuration.overlay_name);
+	/* The configuration-signer is of the overlay's own domain, whatever else may be named. */
+	snprintf(signer, sizeof(signer), ENROLL_SIGNER "@%.200s", options->configuration.overlay_name);
+	if (count > 0) {
+		memcpy(names, options->names, count * sizeof(names[0]));
+		names[count++] = signer;
+	}
 	if (err == 0)
-		err = certificate_authority_create(f->authority, name, from, until, detail, detail_size);
+		err = certificate_authority_create_for(f->authority, name, names, count, from, until, detail,
+						       detail_size);
 	if (err == 0)
 		err = keystore_create(&f->signer, enroll_path(f->path, "signer", path), KEY_P256, detail,
 				      detail_size);

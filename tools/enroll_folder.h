@@ -10,6 +10,7 @@
 #ifndef TOOLS_ENROLL_FOLDER_H
 #define TOOLS_ENROLL_FOLDER_H
 
+#include "crypto/certificate_authority.h"
 #include "node/configuration_document.h"
 #include "tools/enroll_issue.h"
 
@@ -34,6 +35,8 @@ struct enroll_create {
 	unsigned quota;
 	uint32_t certificate_days;
 	uint32_t root_days;
+	const char *names[CERTIFICATE_PERMITTED_MAX - 1]; /* domains whose users the root may name; none: all */
+	size_t name_count;
 };
 
 /* `name` below the folder. Returns out (room for ENROLL_PATH_MAX + 64). */

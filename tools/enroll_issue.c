@@ -189,6 +189,10 @@ static enum enroll_outcome issue_prepare(const struct enroll_overlay *o, const s
 		snprintf(out->detail, sizeof(out->detail), "the request asks for another user name");
 		return ENROLL_USERNAME_NOT_AVAILABLE;
 	}
+	if (!certificate_authority_permits(o->authority, r->user)) {
+		snprintf(out->detail, sizeof(out->detail), "the authority may not name users of this domain");
+		return ENROLL_USERNAME_NOT_AVAILABLE;
+	}
 	certificate_request_key_hash(csr, key_hash);
 	outcome = device_choose(o, r, key_hash, now, &out->device, out->detail, sizeof(out->detail));
 	if (outcome != ENROLL_ISSUED)
