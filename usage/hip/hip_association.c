@@ -182,6 +182,7 @@ void hip_association_become(struct hip_association *a, struct now now, enum hip_
 		hip_race_end(a);
 		hip_exchange_free(a);
 		hip_association_shut(a, now);
+		explicit_bzero(&a->keys, sizeof(a->keys));
 		hip_association_arm(a, now.mono, HIP_FAILED_S);
 		hip_association_tell(a, now, ERR_REQUEST_TIMEOUT);
 		break;

@@ -33,17 +33,12 @@ void fixture_begin(struct fixture *f)
 
 void fixture_end(struct fixture *f)
 {
-	struct fixture_datagram *d;
-
 	for (size_t i = 0; i < f->count; i++) {
 		hip_host_free(f->hosts[i].h);
 		host_provider_free(f->hosts[i].provider);
 		free(f->hosts[i].text);
 	}
-	while ((d = f->first) != NULL) {
-		f->first = d->next;
-		free(d);
-	}
+	fixture_lose(f);
 }
 
 static void fixture_start(struct fixture_host *x)
@@ -131,6 +126,7 @@ static void fixture_send(struct fixture *f, size_t from, const struct hip_effect
 	d.to = fixture_find(f, &e->path.remote);
 	type = fixture_type(&d, &packet);
 	x->sent[type <= HIP_CLOSE_ACK ? type : 0]++;
+	x->last[type <= HIP_CLOSE_ACK ? type : 0] = d;
 	if (type != 0)
 		x->bytes_out += d.len;
 	copies = f->hook == NULL ? 1 : f->hook(f->hook_ctx, f, &d);
@@ -251,6 +247,16 @@ void fixture_join(struct fixture *f, size_t from, size_t to)
 	fixture_run(f, 100);
 }
 
+void fixture_lose(struct fixture *f)
+{
+	struct fixture_datagram *d;
+
+	while ((d = f->first) != NULL) {
+		f->first = d->next;
+		free(d);
+	}
+}
+
 void fixture_inject(struct fixture *f, size_t to, const struct address *from, struct slice packet)
 {
 	struct fixture_datagram *d = memory_alloc(sizeof(*d));
@@ -262,6 +268,48 @@ void fixture_inject(struct fixture *f, size_t to, const struct address *from, st
 	d->len = packet.len + FIXTURE_MARKER;
 	memcpy(d->bytes + FIXTURE_MARKER, packet.data, packet.len);
 	fixture_deliver(f, d);
+}
+
+struct slice fixture_sent(const struct fixture *f, size_t host, uint8_t type)
+{
+	const struct fixture_datagram *d = &f->hosts[host].last[type];
+	size_t packet;
+
+	ck_assert_uint_eq(fixture_type(d, &packet), type);
+	return slice_of(d->bytes + packet, d->len - packet);
+}
+
+uint8_t *fixture_parameter(uint8_t *packet, size_t len, uint16_t type, size_t *contents_len)
+{
+	struct hip_parameter parameter;
+	struct hip_packet p;
+
+	ck_assert_int_eq(hip_packet_get(slice_of(packet, len), &p), 0);
+	ck_assert(hip_parameter_find(&p, type, &parameter));
+	*contents_len = parameter.contents.len;
+	return packet + parameter.at + 4;
+}
+
+size_t fixture_reseal(struct fixture *f, size_t host, size_t with, uint8_t *packet, size_t len)
+{
+	struct hip_host *h = f->hosts[host].h;
+	const struct hip_association *a = fixture_association(f, host, with);
+	struct hip_parameter parameter;
+	struct hip_packet p;
+	struct writer w = writer_of(packet, HIP_PACKET_MAX);
+	size_t cursor = 0;
+
+	ck_assert_int_eq(hip_packet_get(slice_of(packet, len), &p), 0);
+	while (hip_parameter_next(&p, &cursor, &parameter) && parameter.type < HIP_PARAMETER_HIP_MAC)
+		w.len = parameter.at + parameter.whole.len;
+	if (p.type == HIP_R1) {
+		ck_assert_int_eq(hip_seal_signature_2(h, &w), 0);
+		return w.len;
+	}
+	ck_assert_ptr_nonnull(a);
+	hip_seal_mac(a, &w);
+	ck_assert_int_eq(hip_seal_signature(h, &w), 0);
+	return w.len;
 }
 
 struct hip_association *fixture_association(struct fixture *f, size_t of, size_t with)

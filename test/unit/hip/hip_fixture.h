@@ -34,6 +34,7 @@ struct fixture_host {
 	char *text;             /* "event text\n" of all that was logged */
 	size_t text_len;
 	size_t sent[HIP_CLOSE_ACK + 1]; /* packets by type; 0: ESP */
+	struct fixture_datagram last[HIP_CLOSE_ACK + 1]; /* of each type: as sent, before the hook */
 	size_t bytes_in, bytes_out;     /* of HIP */
 	size_t payloads;        /* effects of that type, and the last one */
 	uint8_t payload[ESP_PAYLOAD_MAX];
@@ -70,8 +71,18 @@ bool fixture_run_until_established(struct fixture *f, size_t a, size_t b, uint64
 void fixture_connect(struct fixture *f, size_t from, size_t to);
 /* Both, asserted. */
 void fixture_join(struct fixture *f, size_t from, size_t to);
+/* Loses all that is on its way. */
+void fixture_lose(struct fixture *f);
 /* A packet (HIP header on) for a host by UDP from any address, at once. */
 void fixture_inject(struct fixture *f, size_t to, const struct address *from, struct slice packet);
+
+/* The HIP packet that a host sent last of this type, as it was. */
+struct slice fixture_sent(const struct fixture *f, size_t host, uint8_t type);
+/* The place of a parameter's contents in a packet; asserts that it is there. */
+uint8_t *fixture_parameter(uint8_t *packet, size_t len, uint16_t type, size_t *contents_len);
+/* A packet that `host` changed or made: MAC and signature are made anew over what is before them. `with` is whose
+ * association has the keys. Returns its length; `packet` has room for HIP_PACKET_MAX. */
+size_t fixture_reseal(struct fixture *f, size_t host, size_t with, uint8_t *packet, size_t len);
 
 struct hip_association *fixture_association(struct fixture *f, size_t of, size_t with);
 enum hip_state fixture_state(struct fixture *f, size_t of, size_t with);
