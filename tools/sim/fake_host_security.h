@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The port to HIP's cryptography without any: Host Identities, signatures and keys are plain bytes and a keyed hash. Every
+/* The port to HIP's cryptography without any: identities, signatures and keys are plain bytes and a keyed hash. Every
  * rule of the port holds (whose key, changed bytes, a wrong group, bad padding), so that what is refused in the
  * field is refused here; each call costs about a microsecond, and the seed decides all that is drawn. */
 #ifndef TOOLS_SIM_FAKE_HOST_SECURITY_H

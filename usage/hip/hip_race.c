@@ -366,8 +366,8 @@ int hip_race_begin(struct hip_association *a, struct now now, const struct hip_h
 	return 0;
 }
 
-/* The channel that an R1 came by. A rendezvous server passes the I1 on and the R1 comes directly, from an address that was
- * unknown (RFC 8004 3.3). */
+/* The channel that an R1 came by. A rendezvous server passes the I1 on and the R1 comes directly, from an address
+ * that was unknown (RFC 8004 3.3). */
 static size_t race_channel_of(const struct hip_race *r, const struct hip_path *path)
 {
 	size_t guess = r->count;

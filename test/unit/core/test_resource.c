@@ -6,6 +6,7 @@
 #include "overlay/access.h"
 #include "overlay/rollback.h"
 #include "overlay/wire/body_misc.h"
+#include "overlay/wire/hip_record.h"
 #include "test/unit/core/core.h"
 #include "test/unit/run.h"
 
@@ -80,11 +81,10 @@ static struct stored_data value_of(struct remote *r, uint32_t index, uint64_t ag
 	return data;
 }
 
-/* The owner answers a Fetch of r's place with this value. */
-static void fetch(struct remote *r, const struct stored_data *data)
+/* The owner answers a Fetch with this value. */
+static void fetch_from(const struct resource_id *resource, uint32_t id, const struct stored_data *data)
 {
-	struct resource_id resource = place_of(r);
-	struct fetch_kind_response kind = { .kind = KIND_CERTIFICATE_BY_NODE, .generation = 1 };
+	struct fetch_kind_response kind = { .kind = id, .generation = 1 };
 	struct fetch_ans ans = { .kinds = &kind, .kind_count = 1 };
 	uint8_t values[1024], body[1200];
 	struct writer v = writer_of(values, sizeof(values)), w = writer_of(body, sizeof(body));
@@ -97,9 +97,7 @@ static void fetch(struct remote *r, const struct stored_data *data)
 	fetch_ans_put(&w, &ans);
 	ck_assert_int_eq(v.err, 0);
 	ck_assert_int_eq(w.err, 0);
-	ck_assert_int_eq(resource_fetch(c->peer, c->now, &resource, KIND_CERTIFICATE_BY_NODE,
-					on_fetched, NULL),
-			 0);
+	ck_assert_int_eq(resource_fetch(c->peer, c->now, resource, id, on_fetched, NULL), 0);
 	core_drain(c);
 	ck_assert(core_take(c, &owner, &m));
 	h = core_header(c, m.header.transaction_id, core_to_self(c));
@@ -109,6 +107,13 @@ static void fetch(struct remote *r, const struct stored_data *data)
 	ck_assert_uint_eq(done_count, before + 1);
 	ck_assert_int_eq(last.err, 0);
 	ck_assert_uint_eq(last.count + last.discarded, 1);
+}
+
+static void fetch(struct remote *r, const struct stored_data *data)
+{
+	struct resource_id resource = place_of(r);
+
+	fetch_from(&resource, KIND_CERTIFICATE_BY_NODE, data);
 }
 
 /* The certificates of signers that did not send a message are known from an earlier one. */
@@ -139,6 +144,51 @@ START_TEST(fetch_discards_what_its_signer_did_not_write)
 	fetch(&a, &forged);
 	ck_assert_uint_eq(last.discarded, 1);
 	ck_assert_uint_eq(peer_counters(c->peer)->values_discarded, 2);
+	teardown();
+}
+END_TEST
+
+/* HIT-MATCH: a's record of a HIT, signed well, as an owner that does not check would hand it out. */
+static void fetch_record(const struct hit *hit, uint8_t flags, uint8_t proof)
+{
+	struct destination to = destination_of_node(&a.id);
+	struct resource_id resource = security_resource_id(&a.port, slice_of(hit->bytes, HIT_LENGTH));
+	struct hip_record record = { .hit = *hit, .flags = flags, .sequence = 1, .lifetime_s = VALUE_LIFETIME_S,
+				     .destinations = { &to, 1 }, .proof = proof };
+	uint8_t bytes[256];
+	struct writer w = writer_of(bytes, sizeof(bytes));
+	struct stored_data data = {
+		.storage_time = c->now.wall.ms,
+		.lifetime = VALUE_LIFETIME_S,
+		.value = { .model = DATA_MODEL_DICTIONARY,
+			   .key = slice_of(a.id.bytes, NODE_ID_LENGTH),
+			   .data = { .exists = true } },
+	};
+	struct slice covered;
+
+	hip_record_put(&w, &record);
+	data.value.data.value = writer_slice(&w);
+	ck_assert_int_eq(access_signed_data(&resource, KIND_HIP_RVS, &data, &c->arena, &covered), 0);
+	ck_assert_int_eq(a.port.ops->sign(a.port.ctx, &covered, 1, &c->arena, &data.signature), 0);
+	fetch_from(&resource, KIND_HIP_RVS, &data);
+}
+
+START_TEST(fetch_discards_a_record_of_a_hit_that_did_not_agree)
+{
+	struct hit own, other;
+
+	setup();
+	ck_assert_int_eq(kind_add(&c->configuration.kinds, kind_registered(KIND_HIP_RVS)), 0);
+	introduce(&a);
+	own = a.port.ops->own_identity(a.port.ctx)->hit;
+	other = b.port.ops->own_identity(b.port.ctx)->hit;
+	fetch_record(&own, HIP_RECORD_OWN, HIP_PROOF_CERTIFICATE);
+	ck_assert_uint_eq(last.count, 1);
+	fetch_record(&other, HIP_RECORD_OWN, HIP_PROOF_CERTIFICATE);
+	ck_assert_uint_eq(last.discarded, 1);
+	/* Edge-vouched: it is handed out as what it is. */
+	fetch_record(&other, HIP_RECORD_PLAIN, HIP_PROOF_NONE);
+	ck_assert_uint_eq(last.count, 1);
 	teardown();
 }
 END_TEST
@@ -266,6 +316,7 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS("resource", fetch_discards_what_its_signer_did_not_write,
+			 fetch_discards_a_record_of_a_hit_that_did_not_agree,
 			 fetch_discards_an_older_value_than_before,
 			 fetch_forgets_a_value_with_its_lifetime, rollback_memory_has_a_limit,
 			 store_of_a_kind_unknown_there_sends_the_document);
