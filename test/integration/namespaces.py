@@ -131,8 +131,10 @@ class NamespaceRing(Ring):
 
     def add_at(self, user, side, address, role="peer", options=None):
         self.last_index += 1
-        peer = NamespacePeer(self, self.last_index, f"{user}@{self.overlay}", role, options or {},
-                             self.environment, side, address)
+        # Each of a and b has a loopback of its own; the peers in the core, which share one, have no phones.
+        sip_listen = "{}" if side == "core" else '{"127.0.0.1:5060"}'
+        peer = NamespacePeer(self, self.last_index, f"{user}@{self.overlay}", role,
+                             {"sip-listen": sip_listen, **(options or {})}, self.environment, side, address)
         self.enroll(user, peer.folder)
         self.peers.append(peer)
         return peer.start()
