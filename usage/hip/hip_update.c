@@ -135,7 +135,7 @@ static void hip_update_put(struct hip_association *a, const struct hip_update_se
 	hip_seq_put(w, s->id);
 	if (u->owed != NULL && u->owed->ack)
 		hip_ack_put(w, &(struct hip_ack){ .update_ids = { u->owed->id }, .count = 1 });
-	if (s->kind == HIP_UPDATE_REKEY && rekey->dh != NULL) {
+	if (s->kind == HIP_UPDATE_REKEY && rekey->dh_public_len > 0) {
 		struct hip_diffie_hellman dh = { a->dh_group, slice_of(rekey->dh_public, rekey->dh_public_len) };
 
 		hip_diffie_hellman_put(w, &dh);
