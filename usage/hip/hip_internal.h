@@ -121,6 +121,7 @@ struct hip_association {
 	size_t peer_identity_len;
 	struct hip_keys keys;
 	uint8_t dh_group, esp_suite;
+	uint32_t services;        /* registration types in the peer's REG_INFO, a bit each (hip_registrant.c) */
 	/* The Diffie-Hellman values behind the present KEYMAT, for a rekeying in which only one end has a new one (RFC 7402
 	 * 6.10). dh: owned, freed by hip_update_free; NULL: not kept, then our own new one is always sent. */
 	struct host_dh *dh;

@@ -46,6 +46,7 @@ bool hip_registrant_is_active(const struct hip_registrant *r, struct now now)
 /* ---- Asking ---- */
 
 static void hip_registrant_work(void *ctx, struct now now);
+static void hip_registrant_refused(struct hip_registrant *r, struct now now, uint8_t failure);
 
 static void hip_registrant_again(struct hip_registrant *r, struct now now, struct duration after)
 {
@@ -117,6 +118,10 @@ static void hip_registrant_work(void *ctx, struct now now)
 		hip_registrant_free(r);
 		return;
 	}
+	if ((a->services >> r->type & 1) == 0) {
+		hip_registrant_refused(r, now, HIP_REGISTRANT_NOT_OFFERED);
+		return;
+	}
 	r->due = true;
 	hip_registrant_again(r, now, hip_registrant_pause(r));
 	hip_update_readdress(a, now); /* REG_REQUEST goes with it */
@@ -156,19 +161,23 @@ int hip_host_register(struct hip_host *h, struct now now, const struct hit *rvs_
 
 /* ---- In the packets ---- */
 
-static bool hip_registrant_is_offered(const struct hip_packet *r1, uint8_t type)
+/* What the R1, or an UPDATE after it, says the server does: nothing else may be asked for (RFC 8003 4.3). */
+static void hip_registrant_note_offer(struct hip_association *a, const struct hip_packet *p)
 {
 	struct hip_parameter parameter;
 	struct hip_reg_info info;
 	struct reader r;
 
-	if (r1 == NULL)
-		return true;
-	if (!hip_parameter_find(r1, HIP_PARAMETER_REG_INFO, &parameter))
-		return false;
+	if (!hip_parameter_find(p, HIP_PARAMETER_REG_INFO, &parameter))
+		return;
 	r = reader_of(parameter.contents);
 	hip_reg_info_get(&r, &info);
-	return reader_finish(&r) == 0 && hip_list_has(&info.types, type);
+	if (reader_finish(&r) < 0)
+		return;
+	a->services = 0;
+	for (size_t i = 0; i < info.types.count; i++)
+		if (info.types.items[i] < 32)
+			a->services |= UINT32_C(1) << info.types.items[i];
 }
 
 /* One REG_REQUEST for all types that are due with the same lifetime (RFC 8003 4.3: one at most). */
@@ -177,10 +186,14 @@ void hip_registrant_put_request(struct hip_association *a, const struct hip_pack
 	struct hip_registration request = { .lifetime = 0 };
 	struct hip_registrant *r = a->host->registrants == NULL ? NULL : a->host->registrants->first;
 
+	if (r1 != NULL) {
+		a->services = 0;
+		hip_registrant_note_offer(a, r1);
+	}
 	for (; r != NULL; r = r->next) {
 		uint8_t coded = r->lifetime_s == 0 ? 0 : hip_lifetime_code(r->lifetime_s);
 
-		if (!r->due || !hit_equal(&r->server, &a->peer) || !hip_registrant_is_offered(r1, r->type)
+		if (!r->due || !hit_equal(&r->server, &a->peer) || (a->services >> r->type & 1) == 0
 		    || (request.types.count > 0 && coded != request.lifetime) || request.types.count == HIP_LIST_MAX)
 			continue;
 		request.lifetime = coded;
@@ -252,6 +265,8 @@ void hip_registrant_receive(struct hip_association *a, struct now now, const str
 	struct hip_parameter parameter;
 	size_t cursor = 0;
 
+	if (p->type == HIP_UPDATE)
+		hip_registrant_note_offer(a, p);
 	while (a->host->registrants != NULL && hip_parameter_next(p, &cursor, &parameter)) {
 		struct hip_registration response = { .lifetime = 0 };
 		struct hip_reg_failed failed = { .failure = 0 };

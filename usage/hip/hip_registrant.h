@@ -35,8 +35,8 @@ bool hip_host_next_registrant(const struct hip_host *h, struct now now, size_t *
  * answered to: FROM, or the relay, or `path` itself. ERR_SIGNATURE: to be dropped (counted). */
 int MUST_CHECK hip_registrant_check_from(struct hip_host *h, struct now now, const struct hip_path *path,
 					 const struct hip_packet *p, struct hip_path *back);
-/* The packet came by a server that we are registered at and that vouched for it. */
-bool hip_registrant_is_vouched(const struct hip_host *h, const struct hit *peer);
+/* What comes by this path (`back`) from this host came by a server that vouched for it, and that has limits of its own. */
+bool hip_registrant_is_vouched(const struct hip_host *h, const struct hip_path *path, const struct hit *peer);
 /* A packet of ours on its way: RELAY_TO or VIA_RVS is appended when it has to be. Returns `packet`, or what was written. */
 struct slice hip_registrant_dress(struct hip_host *h, struct now now, const struct hip_path *path, struct slice packet,
 				  struct writer *w);

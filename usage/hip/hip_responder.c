@@ -16,7 +16,7 @@ static bool hip_responder_may_answer(struct hip_host *h, struct now now, const s
 				     const struct hip_packet *i1, size_t len, bool known)
 {
 	if (known || path->channel == HIP_CHANNEL_OVERLAY || i1->bytes.len >= len ||
-	    hip_registrant_is_vouched(h, &i1->sender)) /* the server has limits of its own */
+	    hip_registrant_is_vouched(h, path, &i1->sender))
 		return true;
 	if (h->options.edge && hip_limit_take(h, now, HIP_LIMIT_I1_SOURCE, path, &i1->sender))
 		return true;
@@ -47,7 +47,9 @@ void hip_responder_i1(struct hip_host *h, struct now now, const struct hip_path 
 	struct hip_list groups;
 	const char *why;
 
-	if (!hip_limit_take(h, now, HIP_LIMIT_I1_SOURCE, path, &p->sender) ||
+	/* A rendezvous server limits each of those for whom it speaks; as one source they would be in each other's way. */
+	if ((!hip_registrant_is_vouched(h, path, &p->sender) &&
+	     !hip_limit_take(h, now, HIP_LIMIT_I1_SOURCE, path, &p->sender)) ||
 	    !hip_limit_take(h, now, HIP_LIMIT_I1_HIT, path, &h->hit))
 		return;
 	hip_log_packet(h, now, "received", path, p->type, &p->sender);

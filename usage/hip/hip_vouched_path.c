@@ -143,10 +143,17 @@ static int hip_vouched_relay(struct hip_host *h, struct now now, const struct hi
 int hip_registrant_check_from(struct hip_host *h, struct now now, const struct hip_path *path,
 			      const struct hip_packet *p, struct hip_path *back)
 {
-	struct hip_parameter from, relay_from, hmac;
-	bool has_from = hip_parameter_find(p, HIP_PARAMETER_FROM, &from);
+	struct hip_parameter from, relay_from, hmac, x;
+	bool has_from = false;
+	size_t cursor = 0;
 
 	*back = *path;
+	/* The last FROM is the one that our server put there (RFC 8004 4.2.2); whoever came before could have said anything. */
+	while (hip_parameter_next(p, &cursor, &x))
+		if (x.type == HIP_PARAMETER_FROM) {
+			has_from = true;
+			from = x;
+		}
 	if (hip_parameter_find(p, HIP_PARAMETER_RELAY_FROM, &relay_from))
 		return hip_vouched_relay(h, now, path, p, &relay_from);
 	if (has_from || hip_parameter_find(p, HIP_PARAMETER_RVS_HMAC, &hmac))
@@ -154,9 +161,11 @@ int hip_registrant_check_from(struct hip_host *h, struct now now, const struct h
 	return 0;
 }
 
-bool hip_registrant_is_vouched(const struct hip_host *h, const struct hit *peer)
+bool hip_registrant_is_vouched(const struct hip_host *h, const struct hip_path *path, const struct hit *peer)
 {
-	return hip_route_find(h, peer) != NULL;
+	const struct hip_route *route = hip_route_find(h, peer);
+
+	return route != NULL && hip_path_equal(&route->path, path);
 }
 
 /* Behind all that is there: both are of higher types than what we put into our packets. */
