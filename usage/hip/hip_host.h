@@ -68,6 +68,10 @@ int MUST_CHECK hip_host_new(struct hip_host **out, const struct hip_host_options
 void hip_host_free(struct hip_host *h);
 struct usage hip_host_port(struct hip_host *h);
 const struct hit *hip_host_hit(const struct hip_host *h);
+/* The port to the cryptography, for usages on top. */
+const struct host_security *hip_host_security(const struct hip_host *h);
+/* Where others reach this host now. Returns how many. */
+size_t hip_host_locators(const struct hip_host *h, struct address out[HIP_LISTEN_MAX]);
 
 /* ---- Inputs ---- */
 

@@ -12,6 +12,7 @@
 #define SDP_MEDIA_MAX 16   /* m= lines */
 #define SDP_HITS_MAX 8     /* Host Identities at session level, and at each m= line */
 #define SDP_BYTES_MAX 16384
+#define SDP_IDENTITY_MAX 1200 /* base64 of a Host Identity */
 
 struct sdp_host_identity {
 	struct hit hit;          /* of host-identity-tag */
@@ -36,6 +37,7 @@ struct sdp_media {
 struct sdp {
 	struct slice bytes;
 	struct address connection; /* session level */
+	bool has_connection;       /* a c= line at session level */
 	struct sdp_media media[SDP_MEDIA_MAX];
 	size_t media_count;
 	struct sdp_host_identity hits[SDP_HITS_MAX];
@@ -49,10 +51,11 @@ int MUST_CHECK sdp_parse(struct slice bytes, struct sdp *out, unsigned *line, un
 /* What one m= line shall become. */
 struct sdp_media_edit {
 	bool take;               /* false: this m= line and its attributes stay as they are */
-	uint16_t port;           /* new RTP port; a=rtcp: becomes port + 1 unless rtcp-mux */
+	uint16_t port;           /* new RTP port; a=rtcp: becomes the same one when it was so under rtcp-mux, else the next */
 };
 struct sdp_edit {
-	struct address connection;  /* goes into every c= line (and o= stays) when any media is taken */
+	struct address connection;  /* goes into every c= line when any media is taken, but not where it says 0.0.0.0 or
+				     * :: (hold); o= stays. Taken media without any c= gets one */
 	struct sdp_media_edit media[SDP_MEDIA_MAX];
 	bool strip_host_identities; /* towards plain phones */
 	const struct hit *insert;   /* a=key-mgmt:host-identity-tag at session level; NULL: none */

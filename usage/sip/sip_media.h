@@ -30,7 +30,7 @@ struct sip_media_message {
 	struct slice remote_tag;      /* the other party's tag: which dialog of the call; empty: not known yet */
 	const struct address *phone_side; /* our own address that the phone speaks to */
 	const struct address *phone_at;   /* where the phone's signalling comes from */
-	bool is_request, is_invite;
+	bool is_request, is_invite, is_update; /* the method, of a response too */
 	bool in_dialog;               /* of a request that had a To tag, or the response to one */
 	int status;                   /* of a response */
 	struct slice body;            /* empty: there is a description, but it cannot be read (compressed, signed) */
@@ -41,7 +41,7 @@ struct sip_media_end {
 	struct slice call_id;
 	struct node_id node;     /* zero: with any */
 	struct slice phone;      /* empty: any */
-	struct slice remote_tag; /* empty: all dialogs */
+	struct slice remote_tag; /* empty: the call never came to be, but for dialogs that were answered */
 };
 
 struct sip_media_ops {

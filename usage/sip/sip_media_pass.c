@@ -74,6 +74,7 @@ static int sip_media_ask(struct sip_usage *s, struct now now, const struct sip_m
 		.phone_at = &phone->flow.remote,
 		.is_request = m->is_request,
 		.is_invite = sip_message_is(m, "INVITE"),
+		.is_update = sip_message_is(m, "UPDATE"),
 		.in_dialog = way->in_dialog,
 		.status = m->status,
 		.body = description,
