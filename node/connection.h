@@ -4,6 +4,7 @@
 #define NODE_CONNECTION_H
 
 #include "node/node.h"
+#include "node/socket_address.h"
 
 #define HANDSHAKE_TIMEOUT_MS 5000      /* connecting included */
 #define HELD_MAX (64 * 1024) /* bytes an application link may send before a usage has it */
@@ -92,9 +93,5 @@ void connections_expire(struct node *n, struct now now);
 
 /* Called by the carriers last of all. */
 void connection_free(struct connection *c);
-
-/* Shared by link_tcp.c and link_udp.c. */
-void address_from_socket(const struct sockaddr *from, struct address *out);
-void address_to_socket(const struct address *a, struct sockaddr_storage *out);
 
 #endif

@@ -99,9 +99,12 @@ void control_status(struct control_call *call, struct now now)
 	const struct identity *own = security->ops->own_identity(security->ctx);
 	const struct configuration *c = peer_configuration(n->peer);
 	json_t *status = json_object();
+	char hit[HIT_TEXT_SIZE];
 
 	(void)json_object_set_new(status, "node_id", control_node_id(peer_node_id(n->peer)));
 	(void)json_object_set_new(status, "user", json_string(own->user));
+	(void)json_object_set_new(status, "hit",
+				  n->hip == NULL ? json_null() : json_string(hit_text(hip_host_hit(n->hip), hit)));
 	(void)json_object_set_new(status, "overlay", json_string(c->overlay_name));
 	(void)json_object_set_new(status, "state", json_string(state_name(peer_state(n->peer))));
 	(void)json_object_set_new(status, "role", json_string(role_name(n->settings.role)));

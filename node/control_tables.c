@@ -111,20 +111,6 @@ void control_registrations(struct control_call *call, struct now now)
 	control_result(call, json_pack("{s:I, s:I}", "phones", (json_int_t)local, "held", (json_int_t)held));
 }
 
-void control_calls(struct control_call *call, struct now now)
-{
-	struct sip_call_info c;
-	size_t cursor = 0, count = 0;
-
-	while (call->node->sip != NULL && sip_usage_next_call(call->node->sip, now, &cursor, &c)) {
-		control_item(call, json_pack("{s:s, s:s, s:s, s:s, s:I, s:i}", "from", c.from, "to", c.to,
-					     "state", c.state, "call_id", c.call_id, "age_s",
-					     (json_int_t)c.age_s, "status", c.status));
-		count++;
-	}
-	control_result(call, json_pack("{s:I}", "calls", (json_int_t)count));
-}
-
 void control_records(struct control_call *call, struct now now)
 {
 	struct storage_row row;

@@ -11,6 +11,7 @@
 #include "node/connection.h"
 #include "node/control.h"
 #include "node/driver.h"
+#include "node/hip_core.h"
 #include "node/sip_listener.h"
 #include "node/sip_passwords.h"
 #include "overlay/base/invariant.h"
@@ -103,7 +104,12 @@ int core_new(struct node *n, bool first, char *detail, size_t detail_size)
 	}
 	n->certificates = certificate_usage_new(n->peer);
 	n->usages[n->usage_count++] = certificate_usage_port(n->certificates);
-	return sip_new(n, detail, detail_size);
+	err = hip_core_new(n, detail, detail_size);
+	if (err == 0)
+		err = sip_new(n, detail, detail_size);
+	if (err == 0)
+		hip_core_media(n);
+	return err;
 }
 
 void core_free(struct node *n)
@@ -112,6 +118,8 @@ void core_free(struct node *n)
 	sip_listener_drop_streams(n);
 	if (n->sip != NULL)
 		sip_usage_free(n->sip);
+	hip_core_free_media(n);
+	hip_core_free(n);
 	if (n->certificates != NULL)
 		certificate_usage_free(n->certificates);
 	if (n->storage != NULL)

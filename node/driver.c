@@ -5,8 +5,11 @@
 
 #include "node/app_link.h"
 #include "node/connection.h"
+#include "node/hip_socket.h"
+#include "node/hip_tun.h"
 #include "node/link_tcp.h"
 #include "node/link_udp.h"
+#include "node/media_port.h"
 #include "node/sip_listener.h"
 
 static void effect_link_open(struct node *n, const struct effect *e)
@@ -67,11 +70,27 @@ static void effect_run(struct node *n, struct now now, const struct effect *e)
 	}
 }
 
-/* One round of both queues; false when both were empty. */
+static void hip_effect_run(struct node *n, const struct hip_effect *e)
+{
+	switch (e->type) {
+	case HIP_EFFECT_SEND:
+		hip_socket_send(n, e);
+		return;
+	case HIP_EFFECT_PAYLOAD:
+		hip_tun_deliver(n, e);
+		return;
+	case HIP_EFFECT_STATE: /* logged by the usage */
+		return;
+	}
+}
+
+/* One round of all queues; false when all were empty. */
 static bool drain_once(struct node *n, struct now now)
 {
 	const struct effect *e;
 	const struct sip_effect *s;
+	const struct hip_effect *h;
+	const struct media_effect *m;
 	bool any = false;
 
 	while (n->peer != NULL && (e = peer_next_effect(n->peer)) != NULL) {
@@ -80,6 +99,14 @@ static bool drain_once(struct node *n, struct now now)
 	}
 	while (n->sip != NULL && (s = sip_usage_next_effect(n->sip)) != NULL) {
 		sip_listener_effect(n, now, s);
+		any = true;
+	}
+	while (n->media != NULL && (m = media_relay_next_effect(n->media)) != NULL) {
+		media_port_effect(n, m);
+		any = true;
+	}
+	while (n->hip != NULL && (h = hip_host_next_effect(n->hip)) != NULL) {
+		hip_effect_run(n, h);
 		any = true;
 	}
 	return any;
@@ -151,6 +178,7 @@ static void timer_set(struct node *n)
 void driver_end_turn(struct node *n)
 {
 	driver_drain(n);
+	hip_socket_flush(n);
 	while (n->driver.commit_wanted && n->peer != NULL) {
 		const struct storage_port *storage = peer_storage(n->peer);
 
@@ -168,6 +196,7 @@ void driver_end_turn(struct node *n)
 		driver_drain(n);
 		connections_flush(n);
 	}
+	hip_socket_flush(n);
 	if (n->phase != NODE_CLOSING)
 		timer_set(n);
 }

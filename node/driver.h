@@ -8,7 +8,7 @@
 void driver_init(struct node *n);
 void driver_close(struct node *n);
 
-/* Carries out all effects of the peer and of the SIP usage; after each input to one of them, before its
+/* Carries out all effects of the peer and of the usages; after each input to one of them, before its
  * buffer is used again. */
 void driver_drain(struct node *n);
 

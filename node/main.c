@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 
 #define DEFAULT_SETTINGS "/etc/peal/peald.conf"
 #define EXIT_USAGE 2
+#define DESCRIPTORS_MAX 65536 /* open files asked for */
 
 enum task { TASK_RUN, TASK_CHECK, TASK_PRINT, TASK_MANUAL };
 
@@ -19,6 +21,7 @@ struct command_line {
 	const char *path; /* of the settings; NULL: the default, when there is one */
 	int role;         /* -1: as the settings say */
 	bool insecure_keylog;
+	bool no_hip;
 	enum task task;
 };
 
@@ -29,6 +32,7 @@ static const char usage[] =
 	"  -c, --config FILE    settings (default " DEFAULT_SETTINGS ")\n"
 	"      --bootstrap      form the ring when no other node answers\n"
 	"      --client         use the ring without being part of it\n"
+	"      --no-hip         no HIP: calls' media goes as the phones send it\n"
 	"      --check-config   say what is wrong with the settings, and end\n"
 	"      --print-config   print all settings with their values, and end\n"
 	"      --print-config-man  print the manual page of the settings, and end\n"
@@ -39,7 +43,8 @@ static const char usage[] =
 	"SIGTERM and SIGINT: unregister, hand records over, leave, end. SIGHUP: open the log file anew.\n"
 	"A node needs an identity first: pealctl identity enroll --help. Manuals: peald(8), peald.conf(5).\n";
 
-enum { OPTION_BOOTSTRAP = 256, OPTION_CLIENT, OPTION_CHECK, OPTION_PRINT, OPTION_MANUAL, OPTION_KEYLOG };
+enum { OPTION_BOOTSTRAP = 256, OPTION_CLIENT, OPTION_CHECK, OPTION_PRINT, OPTION_MANUAL, OPTION_KEYLOG,
+       OPTION_NO_HIP };
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -49,6 +54,7 @@ static const struct option options[] = {
 	{ "print-config", no_argument, NULL, OPTION_PRINT },
 	{ "print-config-man", no_argument, NULL, OPTION_MANUAL },
 	{ "insecure-keylog", no_argument, NULL, OPTION_KEYLOG },
+	{ "no-hip", no_argument, NULL, OPTION_NO_HIP },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -82,6 +88,9 @@ static void command_line_read(struct command_line *c, int argc, char **argv)
 		case OPTION_KEYLOG:
 			c->insecure_keylog = true;
 			break;
+		case OPTION_NO_HIP:
+			c->no_hip = true;
+			break;
 		case 'V':
 			(void)puts("peald " PEAL_VERSION);
 			exit(EXIT_SUCCESS);
@@ -110,6 +119,8 @@ static int settings_load(const struct command_line *c, struct settings *s, char 
 		err = settings_read(s, path, detail, detail_size);
 	if (c->role >= 0)
 		s->role = c->role;
+	if (c->no_hip)
+		s->hip = false;
 	return err != 0 ? err : settings_check(s, detail, detail_size);
 }
 
@@ -124,6 +135,17 @@ static void privileges_reduce(bool keylog)
 		(void)prctl(PR_SET_DUMPABLE, 0);
 }
 
+/* Each stream of a call takes two or more sockets, and the soft limit is kept low only for programs that select(). */
+static void descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(const struct settings *s, bool keylog)
 {
 	char detail[800];
@@ -135,6 +157,7 @@ static int run(const struct settings *s, bool keylog)
 		return EXIT_USAGE;
 	}
 	privileges_reduce(keylog);
+	descriptors_raise();
 	if (node_new(&node, s, keylog, detail, sizeof(detail)) != 0) {
 		(void)fprintf(stderr, "peald: %s\n", detail);
 		return EXIT_FAILURE;

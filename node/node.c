@@ -10,11 +10,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "crypto/host_provider.h"
 #include "node/candidates.h"
 #include "node/connection.h"
 #include "node/control.h"
 #include "node/core.h"
 #include "node/driver.h"
+#include "node/hip_capture.h"
+#include "node/hip_core.h"
 #include "node/link_tcp.h"
 #include "node/link_udp.h"
 #include "node/log_file.h"
@@ -129,7 +132,7 @@ static int sockets_open(struct node *n, char *detail, size_t detail_size)
 		err = link_tcp_listen(n, &s->app_listen, LINK_APPLICATION, detail, detail_size);
 	if (err == 0 && s->sip_listen.count > 0)
 		err = sip_listener_open(n, detail, detail_size);
-	return err;
+	return err == 0 ? hip_core_open(n, detail, detail_size) : err;
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -222,6 +225,9 @@ void node_free(struct node *n)
 	core_free(n);
 	control_free(n);
 	connections_free(n);
+	hip_capture_close(n->hip_capture);
+	if (n->host_keys != NULL)
+		host_provider_free(n->host_keys);
 	if (n->tls != NULL)
 		tls_context_free(n->tls);
 	if (n->provider != NULL)
@@ -242,7 +248,11 @@ static void cache_write(struct node *n)
 	free(path);
 }
 
-static void on_cache_timer(uv_timer_t *timer) { cache_write(timer->data); }
+static void on_cache_timer(uv_timer_t *timer)
+{
+	cache_write(timer->data);
+	(void)hip_core_remember(timer->data);
+}
 
 void node_on_state(struct node *n, struct now now, enum peer_state state)
 {
@@ -368,6 +378,7 @@ void node_shutdown(struct node *n)
 	link_udp_close_listeners(n);
 	connections_close(n);
 	sip_listener_close(n);
+	hip_core_close(n);
 	control_close(n);
 	for (size_t i = 0; i < 3; i++)
 		uv_close((uv_handle_t *)&n->signals[i], NULL);

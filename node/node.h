@@ -17,14 +17,23 @@
 #include "overlay/peer.h"
 #include "storage/storage.h"
 #include "usage/certificate/certificate_usage.h"
+#include "usage/hip/hip_host.h"
+#include "usage/hip/hip_known.h"
+#include "usage/media/media_relay.h"
 #include "usage/sip/sip_usage.h"
 
-#define NODE_USAGES_MAX 2
+#define NODE_USAGES_MAX 4
 #define READ_BUFFER_SIZE (64 * 1024) /* shared by all streams */
 
 struct connection;
 struct control;
+struct hip_address_watch;
+struct hip_capture;
+struct hip_sockets;
+struct hip_tun;
+struct host_provider;
 struct log_file;
+struct media_ports;
 struct sip_listener;
 struct tcp_listener;
 struct udp_listener;
@@ -76,6 +85,7 @@ struct node {
 	struct keystore *keys;
 	struct provider *provider;
 	struct tls_context *tls;
+	struct host_provider *host_keys; /* the key as Host Identity; NULL: HIP is off */
 	struct ice_candidate candidates[CANDIDATES_MAX];
 	size_t candidate_count;
 	struct ice_candidate app_candidates[CANDIDATES_MAX];
@@ -89,12 +99,20 @@ struct node {
 	struct storage *storage;
 	struct certificate_usage *certificates;
 	struct sip_usage *sip; /* NULL: no sip-listen */
+	struct hip_host *hip;  /* NULL: off */
+	struct media_relay *media; /* NULL: no SIP, no HIP, or hip-media is off */
+	uint64_t known_version;    /* of the first uses that are in the file */
 	struct usage usages[NODE_USAGES_MAX];
 	size_t usage_count;
 
 	struct driver driver;
 	struct connections connections;
 	struct sip_listener *sip_listener;
+	struct hip_sockets *hip_sockets;
+	struct media_ports *media_ports;
+	struct hip_tun *hip_tun;
+	struct hip_capture *hip_capture;
+	struct hip_address_watch *hip_watch;
 	struct control *control;
 
 	uv_signal_t signals[3];

@@ -10,6 +10,10 @@
 #include "node/settings_schema.h"
 #include "overlay/base/invariant.h"
 
+#define LIST_MAX 16 /* values of any list */
+_Static_assert(SETTING_ADDRESSES_MAX <= LIST_MAX && SETTING_TEXTS_MAX <= LIST_MAX &&
+	       SETTING_CHOICES_MAX <= LIST_MAX, "every list fits");
+
 /* The file being read. libconfuse's callbacks carry no context, hence the one static of this room. */
 static struct {
 	struct settings *settings;
@@ -119,6 +123,20 @@ static int list_add_choice(const struct setting *row, const char *text, struct s
 	return 0;
 }
 
+static int list_add_text(const char *text, struct setting_texts *list, char *why, size_t size)
+{
+	if (list->count == SETTING_TEXTS_MAX) {
+		(void)snprintf(why, size, "more than %d texts", SETTING_TEXTS_MAX);
+		return ERR_CONFIG;
+	}
+	if (strlen(text) > SETTING_TEXT_MAX) {
+		(void)snprintf(why, size, "a text is longer than %d bytes", SETTING_TEXT_MAX);
+		return ERR_CONFIG;
+	}
+	(void)snprintf(list->items[list->count++], SETTING_TEXT_MAX + 1, "%s", text);
+	return 0;
+}
+
 /* Sets one option from its texts. */
 static int row_set(const struct setting *row, struct settings *s, const char *const *texts, size_t count,
 		   char *why, size_t size)
@@ -151,18 +169,23 @@ static int row_set(const struct setting *row, struct settings *s, const char *co
 			err = ERR_CONFIG;
 		}
 		return err;
+	case SETTING_TEXTS:
+		((struct setting_texts *)field)->count = 0;
+		for (size_t i = 0; err == 0 && i < count; i++)
+			err = list_add_text(texts[i], field, why, size);
+		return err;
 	}
 	return ERR_INTERNAL;
 }
 
 static bool is_list(const struct setting *row)
 {
-	return row->type == SETTING_ADDRESSES || row->type == SETTING_CHOICES;
+	return row->type == SETTING_ADDRESSES || row->type == SETTING_CHOICES || row->type == SETTING_TEXTS;
 }
 
 void settings_init(struct settings *s)
 {
-	const char *texts[SETTING_ADDRESSES_MAX];
+	const char *texts[LIST_MAX];
 	char value[200], why[200], *at, *word;
 
 	memset(s, 0, sizeof(*s));
@@ -195,17 +218,17 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
 /* Called when an option's value, or its whole list, has been read: cfg->line is still its line. */
 static int on_option(cfg_t *cfg, cfg_opt_t *option)
 {
-	const char *texts[SETTING_ADDRESSES_MAX + 1];
+	const char *texts[LIST_MAX + 1];
 	const struct setting *row = NULL;
 	size_t count = cfg_opt_size(option);
-	char why[200];
+	char why[300];
 
 	for (size_t i = 0; row == NULL && i < settings_schema_count; i++)
 		if (strcmp(settings_schema[i].name, cfg_opt_name(option)) == 0)
 			row = &settings_schema[i];
 	invariant(row != NULL);
-	if (count > SETTING_ADDRESSES_MAX)
-		count = SETTING_ADDRESSES_MAX + 1;
+	if (count > LIST_MAX)
+		count = LIST_MAX + 1;
 	for (size_t i = 0; i < count; i++)
 		texts[i] = cfg_opt_getnstr(option, (unsigned)i);
 	if (row_set(row, reading.settings, texts, count, why, sizeof(why)) == 0)
@@ -280,29 +303,6 @@ int settings_read(struct settings *s, const char *path, char *detail, size_t det
 	if (result == CFG_PARSE_ERROR && detail[0] == '\0')
 		(void)snprintf(detail, detail_size, "%s: not readable as settings", path);
 	return result == CFG_SUCCESS ? 0 : result == CFG_FILE_ERROR ? ERR_IO : ERR_CONFIG;
-}
-
-int settings_check(const struct settings *s, char *detail, size_t detail_size)
-{
-	bool loopback = true;
-
-	for (size_t i = 0; i < s->sip_listen.count; i++)
-		loopback = loopback && address_is_loopback(&s->sip_listen.items[i]);
-	if (s->listen.count == 0)
-		(void)snprintf(detail, detail_size, "listen: at least one address is needed");
-	else if (s->state_folder[0] == '\0')
-		(void)snprintf(detail, detail_size, "state-folder: must not be empty");
-	else if (s->sip_listen.count > 4)
-		(void)snprintf(detail, detail_size, "sip-listen: more than four addresses");
-	else if (!loopback && !s->sip_digest)
-		(void)snprintf(detail, detail_size,
-			       "sip-listen: others can reach this address: set sip-digest = true and a "
-			       "sip-password-file, or listen on 127.0.0.1 only");
-	else if (s->sip_digest && s->sip_password_file[0] == '\0')
-		(void)snprintf(detail, detail_size, "sip-digest: needs a sip-password-file");
-	else
-		return 0;
-	return ERR_CONFIG;
 }
 
 static char *join_path(const char *folder, const char *name)

@@ -11,12 +11,18 @@
 
 #define SETTING_TEXT_MAX 400     /* bytes of a text or path */
 #define SETTING_ADDRESSES_MAX 16 /* addresses in one option */
-#define SETTING_CHOICES_MAX 4
+#define SETTING_CHOICES_MAX 6
+#define SETTING_TEXTS_MAX 16     /* texts in one option */
 
 typedef char setting_text[SETTING_TEXT_MAX + 1];
 
 struct setting_addresses {
 	struct address items[SETTING_ADDRESSES_MAX];
+	size_t count;
+};
+
+struct setting_texts {
+	setting_text items[SETTING_TEXTS_MAX];
 	size_t count;
 };
 
@@ -28,6 +34,10 @@ struct setting_choices {
 enum setting_role { ROLE_PEER, ROLE_BOOTSTRAP, ROLE_CLIENT };
 enum setting_link_protocol { LINK_PROTOCOL_TLS, LINK_PROTOCOL_DTLS };
 enum setting_storage { STORAGE_SQLITE, STORAGE_MEMORY };
+enum setting_hip_media { HIP_MEDIA_PREFER, HIP_MEDIA_REQUIRE, HIP_MEDIA_OFF };
+enum setting_hip_unknown { HIP_UNKNOWN_IS_HARDER, HIP_UNKNOWN_IS_REFUSED, HIP_UNKNOWN_IS_ADMITTED };
+enum setting_dh_group { DH_GROUP_P256, DH_GROUP_P384, DH_GROUP_P521, DH_GROUP_MODP_3072, DH_GROUP_MODP_1536,
+			DH_GROUP_SECP160R1 };
 enum setting_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct settings {
@@ -50,6 +60,20 @@ struct settings {
 	bool sip_digest;
 	setting_text sip_password_file;
 	uint32_t sip_registrations_max;
+	bool hip;
+	struct setting_addresses hip_listen;
+	struct setting_addresses hip_advertise;
+	int hip_media; /* enum setting_hip_media */
+	setting_text media_ports; /* "first-last" */
+	bool hip_edge;
+	bool hip_edge_lenient;
+	bool hip_raw;
+	struct address hip_transparent;
+	int hip_unknown; /* enum setting_hip_unknown */
+	struct setting_choices hip_dh_groups; /* enum setting_dh_group, preferred first */
+	setting_text hip_tun;
+	setting_text hip_capture;
+	struct setting_texts issuer_names;
 	int log_level;  /* enum log_level */
 	int log_format; /* enum setting_log_format */
 	setting_text log_file;
@@ -63,6 +87,10 @@ int MUST_CHECK settings_read(struct settings *s, const char *path, char *detail,
 
 /* What one option cannot see for itself: that options fit each other. ERR_CONFIG. */
 int MUST_CHECK settings_check(const struct settings *s, char *detail, size_t detail_size);
+
+/* The range of media-ports: both ends, the first one even. ERR_CONFIG; `detail` says what is wrong. */
+int MUST_CHECK settings_media_ports(const struct settings *s, uint16_t *first, uint16_t *last, char *detail,
+				    size_t detail_size);
 
 /* All options with their values; reading that again gives the same settings. */
 void settings_print(const struct settings *s, FILE *out);

@@ -32,6 +32,7 @@ static void print_value(FILE *out, const struct settings *s, const struct settin
 	const void *field = (const uint8_t *)s + row->offset;
 	const struct setting_addresses *addresses = field;
 	const struct setting_choices *choices = field;
+	const struct setting_texts *texts = field;
 
 	switch (row->type) {
 	case SETTING_TEXT:
@@ -62,6 +63,14 @@ static void print_value(FILE *out, const struct settings *s, const struct settin
 		for (size_t i = 0; i < choices->count; i++) {
 			(void)fputs(i == 0 ? "" : ", ", out);
 			print_quoted(out, row->choices[choices->items[i]]);
+		}
+		(void)fputc('}', out);
+		break;
+	case SETTING_TEXTS:
+		(void)fputc('{', out);
+		for (size_t i = 0; i < texts->count; i++) {
+			(void)fputs(i == 0 ? "" : ", ", out);
+			print_quoted(out, texts->items[i]);
 		}
 		(void)fputc('}', out);
 		break;
@@ -108,7 +117,7 @@ static void print_roff(FILE *out, const char *text)
 static void print_shape(FILE *out, const struct setting *row)
 {
 	static const char *const shapes[] = { "text",	 "number",  "true or false", "choice",
-					      "choices", "address", "addresses" };
+					      "choices", "address", "addresses",     "texts" };
 
 	(void)fprintf(out, ".RI ( %s", shapes[row->type]);
 	if (row->type == SETTING_NUMBER)

@@ -66,6 +66,59 @@ const struct setting settings_schema[] = {
 	{ .name = "sip-registrations-max", .type = SETTING_NUMBER, .offset = FIELD(sip_registrations_max),
 	  .value = "64", .min = 1, .max = 10000, .unit = "contacts",
 	  .help = "Phones registered at this node at most." },
+	{ .name = "hip", .type = SETTING_BOOLEAN, .offset = FIELD(hip), .value = "true",
+	  .help = "Whether this node speaks the Host Identity Protocol (RFC 7401): with the key of its "
+		  "certificate as Host Identity it protects calls' media. The option --no-hip of peald(8) sets "
+		  "false." },
+	{ .name = "hip-listen", .type = SETTING_ADDRESSES, .offset = FIELD(hip_listen),
+	  .value = "0.0.0.0:10500 [::]:10500", .port = 10500,
+	  .help = "UDP addresses for HIP and ESP (RFC 9028). At most four." },
+	{ .name = "hip-advertise", .type = SETTING_ADDRESSES, .offset = FIELD(hip_advertise), .value = "",
+	  .port = 10500,
+	  .help = "Addresses at which others reach hip-listen. Empty: those of hip-listen; where hip-listen is "
+		  "0.0.0.0 or [::], the hosts of advertise, or without them the addresses of this machine's "
+		  "interfaces, followed as they change. The first four are told to others." },
+	{ .name = "hip-media", .type = SETTING_CHOICE, .offset = FIELD(hip_media), .value = "prefer",
+	  .choices = { "prefer", "require", "off" },
+	  .help = "Calls' media: prefer protects it where the other node can; require refuses calls whose media "
+		  "cannot be protected; off leaves it to the phones." },
+	{ .name = "media-ports", .type = SETTING_TEXT, .offset = FIELD(media_ports), .value = "16384-32767",
+	  .max = 11,
+	  .help = "Range of UDP ports, first-last, for the phones' media on the addresses of sip-listen. Each "
+		  "stream of a call takes two." },
+	{ .name = "hip-edge", .type = SETTING_BOOLEAN, .offset = FIELD(hip_edge), .value = "false",
+	  .help = "Whether HIP hosts outside the overlay may register here: as at a rendezvous server (RFC 8004) "
+		  "or control relay (RFC 9028) that is the whole overlay." },
+	{ .name = "hip-edge-lenient", .type = SETTING_BOOLEAN, .offset = FIELD(hip_edge_lenient),
+	  .value = "true",
+	  .help = "Whether hosts may use the control relay without the NAT_TRAVERSAL_MODE parameter, which no "
+		  "HIP daemon known sends." },
+	{ .name = "hip-transparent", .type = SETTING_ADDRESS, .offset = FIELD(hip_transparent), .value = "",
+	  .port = 10500,
+	  .help = "First of 65,536 addresses, each of which stands for one HIT of another host, for HIP daemons "
+		  "that can only send to an address. They must lead to this machine. Needs hip-edge. Empty: "
+		  "none." },
+	{ .name = "hip-raw", .type = SETTING_BOOLEAN, .offset = FIELD(hip_raw), .value = "false",
+	  .help = "Whether HIP and ESP are also spoken as IP protocols 139 and 50. Needs CAP_NET_RAW." },
+	{ .name = "hip-unknown", .type = SETTING_CHOICE, .offset = FIELD(hip_unknown), .value = "harder",
+	  .choices = { "harder", "refuse", "admit" },
+	  .help = "What hosts meet whose HIT this node does not know of: a harder puzzle, refusal, or the same "
+		  "as others." },
+	{ .name = "hip-dh-groups", .type = SETTING_CHOICES, .offset = FIELD(hip_dh_groups),
+	  .value = "p256 p384 p521 modp3072 modp1536 secp160r1",
+	  .choices = { "p256", "p384", "p521", "modp3072", "modp1536", "secp160r1" },
+	  .help = "Diffie-Hellman groups that base exchanges may use, the preferred one first." },
+	{ .name = "hip-tun", .type = SETTING_TEXT, .offset = FIELD(hip_tun), .value = "", .max = 15,
+	  .help = "Name of a TUN device to be made with this node's HIT and an IPv4 address of 1.0.0.0/8, through "
+		  "which any program reaches other HITs. Needs CAP_NET_ADMIN and /dev/net/tun. Empty: none." },
+	{ .name = "hip-capture", .type = SETTING_TEXT, .offset = FIELD(hip_capture), .value = "",
+	  .max = SETTING_TEXT_MAX,
+	  .help = "File (pcap, mode 0600, begun anew at each start) that gets every HIP control packet sent or "
+		  "received, by whatever channel; \"tshark -O hip\" reads it. Empty: none." },
+	{ .name = "issuer-names", .type = SETTING_TEXTS, .offset = FIELD(issuer_names), .value = "",
+	  .help = "Which issuers of certificates are trusted for which domains of user names, each as "
+		  "FINGERPRINT=DOMAIN,DOMAIN with the SHA-256 fingerprint of the issuer's certificate in hex. An "
+		  "issuer that is not named here is trusted for every domain that no other issuer has." },
 	{ .name = "log-level", .type = SETTING_CHOICE, .offset = FIELD(log_level), .value = "info",
 	  .choices = { "error", "warning", "info", "debug" }, .help = "The least urgent events logged." },
 	{ .name = "log-format", .type = SETTING_CHOICE, .offset = FIELD(log_format), .value = "text",

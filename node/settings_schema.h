@@ -12,7 +12,8 @@ enum setting_type {
 	SETTING_CHOICE,    /* int, an index into choices */
 	SETTING_CHOICES,   /* struct setting_choices: one or several, none twice */
 	SETTING_ADDRESS,   /* struct address; "" for none */
-	SETTING_ADDRESSES  /* struct setting_addresses */
+	SETTING_ADDRESSES, /* struct setting_addresses */
+	SETTING_TEXTS      /* struct setting_texts */
 };
 
 struct setting {

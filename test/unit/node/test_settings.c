@@ -45,6 +45,10 @@ START_TEST(settings_print_what_reads_back_the_same)
 		"",
 		"overlay = \"peal.example\"\nstate-folder = \"/tmp/a \\\"b\\\" ${HOME} \\\\ \\044{HOME}\"\n",
 		"listen = {\"192.0.2.1\", \"[2001:db8::1]:7000\"}\nlink-protocols = {dtls}\napp-listen = \"\"\n",
+		("hip = no\nhip-listen = {}\nhip-media = off\nmedia-ports = 20001-20010\nhip-edge = true\n"
+		 "hip-transparent = \"10.64.0.0\"\nhip-unknown = refuse\nhip-dh-groups = {p384, modp3072}\n"
+		 "hip-tun = hip0\nhip-capture = \"/tmp/a.pcap\"\n"
+		 "issuer-names = {\"00ff=example.org,example.net\", \"ab=\"}\n"),
 		("sip-listen = {}\nbootstrap = {\"198.51.100.7:6084\"}\nlinks-max = 8\nsip-digest = yes\n"
 		 "sip-password-file = \"/x\"\nrole = client\nlog-level = debug\nlog-format = json\n"),
 	};
@@ -85,6 +89,12 @@ START_TEST(settings_name_line_and_option_of_each_wrong_value)
 		{ "app-listen = \"1.2.3.4:99999\"\n",
 		  ":1: app-listen: \"1.2.3.4:99999\" is not an address like 192.0.2.1:6085 or "
 		  "[2001:db8::1]:6085" },
+		{ "hip-media = maybe\n", ":1: hip-media: \"maybe\" is not one of: prefer require off" },
+		{ "hip-dh-groups = {p256, p224}\n", ":1: hip-dh-groups: \"p224\" is not one of: p256 p384 p521 "
+		  "modp3072 modp1536 secp160r1" },
+		{ "hip-listen = {\"nowhere\"}\n", ":1: hip-listen: \"nowhere\" is not an address like "
+		  "192.0.2.1:10500 or [2001:db8::1]:10500" },
+		{ "hip-tun = sixteen-letters-x\n", ":1: hip-tun: longer than 15 bytes" },
 		{ "no-such-option = 1\n", ":1: no such option 'no-such-option'" },
 	};
 	struct settings s;
@@ -135,6 +145,53 @@ START_TEST(settings_refuse_phones_from_elsewhere_without_digest)
 }
 END_TEST
 
+START_TEST(settings_refuse_hip_options_that_do_not_fit)
+{
+	static const struct {
+		const char *text, *detail; /* its beginning */
+	} wrong[] = {
+		{ "hip-listen = {}\n", "hip-listen: at least one address is needed, or hip = false" },
+		{ "hip-listen = {\"127.0.0.1\", \"127.0.0.2\", \"127.0.0.3\", \"127.0.0.4\", \"127.0.0.5\"}\n",
+		  "hip-listen: more than four addresses" },
+		{ "hip = false\nhip-media = require\n", "hip-media: require needs hip = true" },
+		{ "hip-transparent = \"10.0.0.0\"\n", "hip-transparent: needs hip-edge = true" },
+		{ "hip-tun = \"a/b\"\n", "hip-tun: \"a/b\" is no name for a device" },
+		{ "media-ports = all\n", "media-ports: \"all\" is not a range of ports like 16384-32767" },
+		{ "media-ports = 100-70000\n", "media-ports: \"100-70000\" is not a range" },
+		{ "media-ports = 0-9\n", "media-ports: \"0-9\" is not a range" },
+		{ "media-ports = 100\n", "media-ports: \"100\" is not a range" },
+		{ "media-ports = 101-102\n", "media-ports: \"101-102\" has no even port followed by another one" },
+	};
+	struct settings s;
+	char detail[400];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		ck_assert_int_eq(read_text(wrong[i].text, &s, detail), 0);
+		ck_assert_int_eq(settings_check(&s, detail, sizeof(detail)), ERR_CONFIG);
+		ck_assert_msg(strncmp(detail, wrong[i].detail, strlen(wrong[i].detail)) == 0, "%s", detail);
+	}
+	ck_assert_int_eq(read_text("hip = false\nhip-listen = {}\n", &s, detail), 0);
+	ck_assert_int_eq(settings_check(&s, detail, sizeof(detail)), 0);
+}
+END_TEST
+
+START_TEST(settings_media_ports_begin_with_an_even_one)
+{
+	struct settings s;
+	char detail[400];
+	uint16_t first, last;
+
+	settings_init(&s);
+	ck_assert_int_eq(settings_media_ports(&s, &first, &last, detail, sizeof(detail)), 0);
+	ck_assert_uint_eq(first, 16384);
+	ck_assert_uint_eq(last, 32767);
+	ck_assert_int_eq(read_text("media-ports = 20001-20003\n", &s, detail), 0);
+	ck_assert_int_eq(settings_media_ports(&s, &first, &last, detail, sizeof(detail)), 0);
+	ck_assert_uint_eq(first, 20002);
+	ck_assert_uint_eq(last, 20003);
+}
+END_TEST
+
 START_TEST(settings_manual_names_every_option)
 {
 	char *text = NULL, name[80];
@@ -165,5 +222,6 @@ int main(void)
 			 settings_name_line_and_option_of_each_wrong_value,
 			 settings_refuse_a_text_that_is_too_long, settings_name_a_file_that_is_not_there,
 			 settings_refuse_phones_from_elsewhere_without_digest,
-			 settings_manual_names_every_option);
+			 settings_refuse_hip_options_that_do_not_fit,
+			 settings_media_ports_begin_with_an_even_one, settings_manual_names_every_option);
 }

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* HIP as IP protocol 139 and ESP as protocol 50, for hosts that do not use UDP (RFC 7401 5.1, RFC 7402). */
+#ifndef NODE_HIP_RAW_H
+#define NODE_HIP_RAW_H
+
+#include "node/node.h"
+
+/* Raw sockets on every address of hip-listen, beside the UDP ones. ERR_IO; `detail` says what to do. */
+int MUST_CHECK hip_raw_open(struct node *n, char *detail, size_t detail_size);
+
+#endif
