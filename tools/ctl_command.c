@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands of pealctl, one row each. Fields are those of peald's control protocol. */
+#include "tools/ctl_hip.h"
 #include "tools/ctl_identity.h"
 #include "tools/ctl_show.h"
 
@@ -51,7 +52,19 @@ const struct ctl_command ctl_commands[] = {
 	  { TARGET(NODE_HELP) }, show_run },
 	{ "records", "What this peer stores for the overlay", NULL, { { 0 } }, show_run },
 	{ "registrations", "Phones registered here and what is stored for them", NULL, { { 0 } }, show_run },
-	{ "calls", "SIP dialogs that pass through this node", NULL, { { 0 } }, show_run },
+	{ "calls", "SIP dialogs that pass through this node, and how their media is protected",
+	  "MEDIA is hip when it crosses as ESP between this node and the one with the HIT shown. VOUCHED says\n"
+	  "who tells that the HIT is the other party's: certificate, record (both signed), link, first-use,\n"
+	  "sdp (anybody on the way could have written it).", { { 0 } }, show_calls_run },
+	{ "hip ping", "Echo through ESP to another host, by its HIT",
+	  "Makes the association when there is none, and then tells when each packet of the base exchange came.",
+	  { { .name = "HIT", .field = "target", .required = true,
+	      .help = "Host Identity Tag, as an IPv6 address or in hex" },
+	    { .name = "--count", .field = "count", .type = CTL_NUMBER, .placeholder = "N", .value = "4",
+	      .help = "how often, a second apart" } },
+	  show_hip_ping_run },
+	{ "hip", "This node's HIT, its associations, the race of their channels, hosts registered here", NULL,
+	  { { 0 } }, show_hip_run },
 	{ "config", "The node's settings and the overlay's configuration", NULL, { { 0 } }, show_run },
 	{ "counters", "What this node has counted since it started", NULL,
 	  { { .name = "--all", .field = "all", .type = CTL_FLAG, .help = "also those at zero" } },
@@ -83,6 +96,16 @@ const struct ctl_command ctl_commands[] = {
 	  identity_enroll_run },
 	{ "identity show", "Node-ID, user, validity and fingerprint of the folder's certificate", NULL,
 	  { { 0 } }, identity_show_run },
+	{ "identity known", "Which HITs are known, whose they are, and who says so",
+	  "CHANGED TO is another key that claimed to be the user's and was refused.", { { 0 } },
+	  show_identity_known_run },
+	{ "identity trust", "Take a changed key as the user's from now on", NULL,
+	  { { .name = "AOR", .field = "user", .required = true, .help = "user name, such as bob@example.org" },
+	    { .name = "HIT", .field = "hit", .help = "the key to trust (default: the changed one that waits)" } },
+	  show_identity_change_run },
+	{ "identity forget", "Forget the key first seen of a user", NULL,
+	  { { .name = "AOR", .field = "user", .required = true, .help = "user name, such as bob@example.org" } },
+	  show_identity_change_run },
 	{ "identity export", "Key and certificate as one PKCS#12 file", NULL,
 	  { { .name = "FILE", .field = "file", .required = true, .help = "the file to write" },
 	    { .name = "--password-file", .field = "password_file", .placeholder = "FILE",

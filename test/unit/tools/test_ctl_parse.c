@@ -54,6 +54,22 @@ START_TEST(parse_finds_command_and_globals_anywhere)
 }
 END_TEST
 
+START_TEST(parse_tells_one_word_from_two)
+{
+	ck_assert_str_eq(parse("hip")->name, "hip");
+	ck_assert_str_eq(parse("hip --json")->name, "hip");
+	ck_assert_str_eq(parse("hip ping 2001:24::1")->name, "hip ping");
+	ck_assert_str_eq(text("target"), "2001:24::1");
+	ck_assert_int_eq(json_integer_value(json_object_get(arguments, "count")), 4);
+	ck_assert_str_eq(parse("identity trust bob@example.org 2001:24::1")->name, "identity trust");
+	ck_assert_str_eq(text("user"), "bob@example.org");
+	ck_assert_str_eq(text("hit"), "2001:24::1");
+	ck_assert_ptr_null(parse("hip pong"));
+	json_decref(arguments);
+	arguments = NULL;
+}
+END_TEST
+
 START_TEST(parse_gives_defaults_and_types)
 {
 	ck_assert_ptr_nonnull(parse("store alice@example.org --value sip:x --lifetime 60 --remove"));
@@ -107,6 +123,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS("ctl_parse", parse_finds_command_and_globals_anywhere, parse_gives_defaults_and_types,
+	return RUN_TESTS("ctl_parse", parse_finds_command_and_globals_anywhere, parse_tells_one_word_from_two, parse_gives_defaults_and_types,
 			 parse_refuses_wrong_arguments, parse_ends_well_after_help);
 }
