@@ -49,10 +49,11 @@ class Quickstart:
         self.options = options
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="peal-"))
         self.folder.chmod(0o700)
-        self.ring = Ring(self.folder, options.build, links=(options.links,))
+        self.ring = Ring(self.folder, options.build, links=(options.links,), hip=options.hip)
         self.phones = {}
         self.steps = Steps(options.json)
-        self.report = {}
+        self.report = {"hip": options.hip}
+        self.seen = {}  # what alice's and bob's nodes said of the call while it was up
 
     def create(self):
         self.ring.create(["operator", "alice", "bob"] + self.others())
@@ -102,9 +103,50 @@ class Quickstart:
         bob2.wait("CALL_CLOSED", 10)
         # The media itself takes this long: it is what is measured, not a wait for something to happen.
         time.sleep(MEDIA_SECONDS)
+        for name, peer in self.call_peers():
+            self.seen[name] = (peer.request("calls")[0], peer.request("hip"))
         alice.hang_up()
         bob.wait("CALL_CLOSED", 10)
         return f"set up in {self.report['call_setup_ms']} ms, both of bob's phones rang"
+
+    def call_peers(self):
+        """The nodes of the two phones that talk."""
+        return (("alice", self.ring.peers[1]), ("bob", self.ring.peers[2]))
+
+    def call_media(self, name):
+        """How this node says the call's media crossed; the stream of audio."""
+        calls, _ = self.seen[name]
+        media = [call["media"] for call in calls if call["state"] == "established"]
+        if len(media) != 1:
+            raise RingError(f"{name}'s node knows of {len(media)} established calls: {calls}")
+        return media[0]
+
+    def check_esp(self):
+        """The media crossed as ESP between the two nodes, each knowing by certificate who the other is."""
+        hits = {name: self.seen[name][1][1]["hit"] for name in self.seen}
+        counts = []
+        for name, other in (("alice", "bob"), ("bob", "alice")):
+            media = self.call_media(name)
+            if media["protection"] != "hip" or media["hit"] != hits[other] or media["vouched"] != "certificate":
+                raise RingError(f"{name}'s node: media {media}, and not HIP with {hits[other]}, vouched certificate")
+            found = [a for a in self.seen[name][1][0] if a["what"] == "association" and a["hit"] == hits[other]]
+            if len(found) != 1 or found[0]["state"] not in ("ESTABLISHED", "R2-SENT") or \
+                    min(found[0]["packets_in"], found[0]["packets_out"]) < 50:
+                raise RingError(f"{name}'s node: no ESP both ways with {other}'s: {found}")
+            counts.append(found[0])
+        self.report["hits"] = hits
+        self.report["esp"] = {name: {key: a[key] for key in ("esp", "data", "packets_in", "packets_out")}
+                              for name, a in zip(hits, counts)}
+        return (f"{counts[0]['esp']}; {counts[0]['packets_out']} ESP packets out, {counts[0]['packets_in']} in; "
+                f"alice is {hits['alice']}, bob is {hits['bob']}, each vouched for by certificate")
+
+    def check_rtp(self):
+        """Without HIP the phones talk RTP to each other and the nodes have no streams."""
+        for name in ("alice", "bob"):
+            media = self.call_media(name)
+            if media["protection"] != "none" or media["streams"]:
+                raise RingError(f"{name}'s node takes part in the media: {media}")
+        return "from phone to phone, protected by nobody"
 
     def media(self):
         def near(heard, sent):
@@ -131,7 +173,7 @@ class Quickstart:
         return f"{len(items)} peers, route to {self.phones['bob'].aor} found"
 
     def show(self):
-        for arguments in (["ring"], ["route", self.phones["bob"].aor]):
+        for arguments in (["ring"], ["route", self.phones["bob"].aor], ["calls"], ["hip"]):
             print(f"\n$ pealctl --folder {self.ring.peers[1].folder} {' '.join(arguments)}", flush=True)
             subprocess.run([str(self.ring.program("tools/pealctl")), "--folder",
                             str(self.ring.peers[1].folder), *arguments], check=False)
@@ -143,6 +185,10 @@ class Quickstart:
         self.steps.run("register three phones", self.register)
         self.steps.run("call bob from alice", self.call)
         self.steps.run("check the media", self.media)
+        if self.options.hip:
+            self.steps.run("check that the media crossed as ESP", self.check_esp)
+        else:
+            self.steps.run("check that the media crossed as plain RTP", self.check_rtp)
         self.steps.run("send a MESSAGE", self.message)
         self.steps.run("look at the ring", self.look)
 
@@ -155,6 +201,7 @@ All of it is running. Try, in another terminal:
   pealctl --folder {first.folder} ring
   pealctl --folder {first.folder} route bob@{self.ring.overlay}
   pealctl --folder {first.folder} fetch bob@{self.ring.overlay}
+  pealctl --folder {first.folder} hip
   pealctl --folder {first.folder} log
 Your own phone: account alice@{self.ring.overlay}, no password, outbound proxy {first.sip} (UDP or TCP).
 Everything lives in {self.folder}. Ctrl-C takes it down.""", flush=True)
@@ -174,6 +221,8 @@ def parse_arguments():
     parser.add_argument("--peers", type=int, default=8, metavar="N",
                         help="peers in the ring, the bootstrap peer included (4 to 128, default 8)")
     parser.add_argument("--links", choices=("tls", "dtls"), default="tls", help="link protocol (default tls)")
+    parser.add_argument("--no-hip", dest="hip", action="store_false",
+                        help="the call's media as plain RTP, not as ESP between the two nodes")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     options = parser.parse_args()
     if not 4 <= options.peers <= 128:
@@ -201,7 +250,8 @@ def main():
     ok, error = False, None
     try:
         if not options.json:
-            print(f"Peal: a ring of {options.peers} peers over {options.links.upper()} links\n")
+            print(f"Peal: a ring of {options.peers} peers over {options.links.upper()} links, "
+                  f"{'calls protected by HIP' if options.hip else 'without HIP'}\n")
         quick.run()
         ok = True
         if not options.json:

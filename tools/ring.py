@@ -66,16 +66,18 @@ class Peer:
         self.prefix = []  # of the command line, to run it elsewhere
 
     def configure(self):
-        lines = [
-            f'overlay = "{self.ring.overlay}"',
-            f'state-folder = "{self.folder}"',
-            f'listen = {{"{self.address}:6084"}}',
-            f'app-listen = "{self.address}:6085"',
-            f'sip-listen = {{"{self.address}:5060"}}',
-            f'log-file = "{self.folder}/log"',
-            f'link-protocols = {{{", ".join(json.dumps(p) for p in self.ring.links)}}}',
-        ]
-        lines += [f"{name} = {value}" for name, value in self.options.items()]
+        settings = {
+            "overlay": f'"{self.ring.overlay}"',
+            "state-folder": f'"{self.folder}"',
+            "listen": f'{{"{self.address}:6084"}}',
+            "app-listen": f'"{self.address}:6085"',
+            "sip-listen": f'{{"{self.address}:5060"}}',
+            "hip-listen": f'{{"{self.address}:10500"}}',
+            "log-file": f'"{self.folder}/log"',
+            "link-protocols": f'{{{", ".join(json.dumps(p) for p in self.ring.links)}}}',
+            **self.options,
+        }
+        lines = [f"{name} = {value}" for name, value in settings.items()]
         (self.folder / "peald.conf").write_text("\n".join(lines) + "\n")
 
     def start(self):
@@ -164,9 +166,10 @@ class Peer:
 
 
 class Ring:
-    """`links` is the order of link protocols peers offer: ("tls",), ("dtls",) or both."""
+    """`links` is the order of link protocols peers offer: ("tls",), ("dtls",) or both. Without `hip` peers speak no HIP;
+    one peer alone does not with the option {"hip": "false"}."""
 
-    def __init__(self, folder, build, overlay=OVERLAY, links=("tls",), keylog=None, create_options=()):
+    def __init__(self, folder, build, overlay=OVERLAY, links=("tls",), keylog=None, create_options=(), hip=True):
         self.folder = pathlib.Path(folder).resolve()
         self.build = pathlib.Path(build).resolve()
         self.overlay = overlay
@@ -175,7 +178,10 @@ class Ring:
         self.peers = []
         self.last_index = 0
         self.enroll_process = None
+        self.hip = hip
         self.peald_options = ["--insecure-keylog"] if keylog else []
+        if not hip:
+            self.peald_options.append("--no-hip")
         self.environment = {"SSLKEYLOGFILE": str(keylog)} if keylog else {}
         self.create_options = list(create_options)
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
