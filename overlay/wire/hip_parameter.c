@@ -359,7 +359,7 @@ void hip_host_id_get(struct reader *r, struct hip_host_id *x)
 	x->domain_type = (uint8_t)(domain >> HIP_DOMAIN_LENGTH_BITS);
 	/* HI Length counts the Host Identity alone, the algorithm comes on top. */
 	x->identity = reader_bytes(r, HIP_ALGORITHM_LENGTH + (size_t)identity_length);
-	x->algorithm = r->err == 0 ? (uint16_t)(x->identity.data[0] << 8 | x->identity.data[1]) : 0;
+	x->algorithm = (uint16_t)(r->err == 0 ? x->identity.data[0] << 8 | x->identity.data[1] : 0);
 	x->domain = reader_bytes(r, domain & HIP_DOMAIN_LENGTH_MAX);
 	hip_contents_end(r);
 }
