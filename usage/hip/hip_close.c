@@ -119,10 +119,10 @@ void hip_notify(struct hip_host *h, struct now now, const struct hip_path *path,
 	if (!hip_limit_take(h, now, HIP_LIMIT_NOTIFY, path, to))
 		return;
 	hip_packet_begin(&w, HIP_NOTIFY, 0, &h->hit, to);
-	hip_notification_put(&w, &x);
 	/* Who has not seen our key yet is shown it; mere status (keepalives) is not worth a signature then. */
 	if (!has_met && type < HIP_I2_ACKNOWLEDGEMENT)
 		hip_put_host_id(h, &w);
+	hip_notification_put(&w, &x);
 	hip_packet_end(&w);
 	if ((has_met || type < HIP_I2_ACKNOWLEDGEMENT) && hip_seal_signature(h, &w) < 0)
 		return;
