@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where data goes (RFC 8046): locators told and taken, addresses checked by an echo before any data goes there, and the
- * credit of those that are not checked yet. a->data is the one ACTIVE address; it is stale when the other end withdrew it. */
+/* Where data goes (RFC 8046): locators told and taken, addresses checked by an echo before any data goes there, and
+ * the credit of those that are not checked yet. a->data is the one ACTIVE address; it is stale when the other end
+ * withdrew it. */
 #include "usage/hip/hip_update.h"
 
 #include "overlay/base/invariant.h"
@@ -126,7 +127,8 @@ static bool hip_locators_equal(const struct hip_locator_set *a, const struct hip
 	for (size_t i = 0; i < a->count; i++) {
 		const struct hip_locator *x = &a->items[i], *y = &b->items[i];
 
-		if (x->preferred != y->preferred || x->traffic != y->traffic || !address_equal(&x->address, &y->address))
+		if (x->preferred != y->preferred || x->traffic != y->traffic ||
+		    !address_equal(&x->address, &y->address))
 			return false;
 	}
 	return true;

@@ -222,7 +222,8 @@ int hip_host_send(struct hip_host *h, struct now now, const struct hit *to, uint
 
 /* ---- In ---- */
 
-static void hip_payload_deliver(struct hip_association *a, struct now now, uint8_t next_header, uint8_t *bytes, size_t len)
+static void hip_payload_deliver(struct hip_association *a, struct now now, uint8_t next_header, uint8_t *bytes,
+				size_t len)
 {
 	struct hip_host *h = a->host;
 	struct hit from = a->peer;

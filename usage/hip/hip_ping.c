@@ -44,7 +44,8 @@ static uint16_t ping_sum(const struct hit *from, const struct hit *to, const uin
 	uint32_t sum = PING_PROTOCOL + (uint32_t)len;
 
 	for (size_t i = 0; i < HIT_LENGTH; i += 2)
-		sum += (uint32_t)(from->bytes[i] << 8 | from->bytes[i + 1]) + (uint32_t)(to->bytes[i] << 8 | to->bytes[i + 1]);
+		sum += ((uint32_t)from->bytes[i] << 8) + from->bytes[i + 1] + ((uint32_t)to->bytes[i] << 8) +
+		       to->bytes[i + 1];
 	for (size_t i = 0; i < len; i++)
 		sum += (i & 1) == 0 ? (uint32_t)bytes[i] << 8 : bytes[i];
 	while (sum >> 16 != 0)
@@ -85,7 +86,8 @@ static void ping_fire(void *ctx, struct now now)
 	}
 	ping->sent = now.mono;
 	ping->sequence++;
-	timer_arm(&ping->host->timers, &ping->timer, instant_add(now.mono, duration_ms(PING_RETRY_MS)), ping_fire, ping);
+	timer_arm(&ping->host->timers, &ping->timer, instant_add(now.mono, duration_ms(PING_RETRY_MS)), ping_fire,
+		  ping);
 	ping_send(ping->host, now, &ping->hit, PING_REQUEST, ping->id, ping->sequence, slice_of(data, sizeof(data)));
 }
 

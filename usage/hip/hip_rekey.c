@@ -238,7 +238,8 @@ void hip_rekey_receive(struct hip_association *a, struct now now, const struct h
 	if (info->old_spi == info->new_spi)
 		return; /* for those that watch on the way (8046 5.3) */
 	if (info->new_spi == 0 || r->is_prepared) {
-		log_info(a->host->log, "hip.rekey.ignored", "peer=%s spi=%08x", hit_text(&a->peer, peer), info->new_spi);
+		log_info(a->host->log, "hip.rekey.ignored", "peer=%s spi=%08x", hit_text(&a->peer, peer),
+			 info->new_spi);
 		return;
 	}
 	r->has_peer = true;

@@ -253,7 +253,8 @@ START_TEST(both_ends_move_at_once)
 	struct fixture *f = &fixture;
 	struct address first[2] = { address_of("192.0.2.1"), address_of("10.1.0.1") };
 	struct address second[2] = { address_of("192.0.2.2"), address_of("10.1.0.2") };
-	struct address to[2][2] = { { address_of("198.51.100.1"), first[1] }, { address_of("198.51.100.2"), second[1] } };
+	struct address to[2][2] = { { address_of("198.51.100.1"), first[1] },
+				    { address_of("198.51.100.2"), second[1] } };
 
 	/* Each has a second address that stays. */
 	pair_begin(f);
