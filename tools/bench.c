@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tools/bench_load.h"
+#include "tools/bench_media.h"
 #include "tools/bench_ring.h"
 #include "tools/bench_sip.h"
 
@@ -19,6 +20,8 @@ struct options {
 	double seconds;
 	const char *links;
 	const char *storage;
+	size_t media; /* calls; 0: measure the ring instead */
+	bool no_hip;
 	bool json;
 };
 
@@ -165,18 +168,53 @@ static bool measure(struct bench_ring *ring, const struct options *o, struct rep
 	return true;
 }
 
+/* Packets through two nodes: what is lost, what a node adds to the delay, what it costs. */
+static bool measure_media(struct bench_ring *ring, const struct options *o, struct report *r)
+{
+	struct bench_media_result result;
+	double direct, delay;
+
+	if (!bench_media_run(ring, o->media, o->seconds, &result))
+		return false;
+	report_add(r, "calls at once", "", (double)result.calls, -1);
+	report_samples(r, "INVITE to its 200", &result.setup);
+	report_add(r, "media packets sent, both ways", "/s", (double)result.sent / result.seconds, -1);
+	report_add(r, "media packets lost", "", (double)(result.sent - result.received), -1);
+	direct = bench_samples_quantile(&result.direct, 0.5);
+	delay = bench_samples_quantile(&result.delay, 0.5);
+	report_add(r, "delay added by both nodes (median - median)", "ms", delay - direct, -1);
+	report_samples(r, "delay of a packet, phone to phone", &result.delay);
+	report_samples(r, "the same without nodes", &result.direct);
+	for (size_t i = 0; i < 2; i++) {
+		double share = 100 * result.cpu_s[i] / result.seconds;
+
+		report_add(r, i == 0 ? "CPU of the caller's node" : "CPU of the callee's node", "% of a core", share, -1);
+		report_add(r, "  for each call", "% of a core", share / (double)result.calls, -1);
+		report_add(r, "  for each packet of either direction", "us",
+			   result.cpu_s[i] * 1e6 / (double)(result.sent == 0 ? 1 : result.sent), -1);
+	}
+	r->failed += result.sent - result.received;
+	return true;
+}
+
 static void usage(FILE *to)
 {
-	fputs("usage: peal-bench [--peers N] [--seconds S] [--links tls|dtls] [--storage sqlite|memory] [--json]\n\n"
+	fputs("usage: peal-bench [--peers N] [--seconds S] [--links tls|dtls] [--storage sqlite|memory] [--json]\n"
+	      "       peal-bench --media CALLS [--no-hip] [--peers N] [--seconds S] [--json]\n\n"
 	      "Starts a ring of N real peers on loopback (default 16), measures it, and takes it down.\n"
+	      "With --media: so many calls at once between two of the peers (N defaults to 3), G.711 both ways.\n"
 	      "  -n, --peers N      3 to 128\n"
 	      "  -s, --seconds S    length of each throughput run (default 10)\n"
 	      "  -l, --links TYPE   tls (default) or dtls\n"
 	      "  -m, --storage KIND sqlite (default) or memory, to tell what the disk costs\n"
+	      "      --media CALLS  1 to 1000 calls with media instead of Stores and Fetches\n"
+	      "      --no-hip       of --media: plain RTP, to compare with\n"
 	      "  -j, --json         print JSON instead of a table\n"
 	      "  -h, --help         this text\n"
 	      "Exit status: 0 every operation succeeded, 1 some failed, 2 wrong usage.\n", to);
 }
+
+enum { OPTION_MEDIA = 256, OPTION_NO_HIP };
 
 static bool parse(int argc, char **argv, struct options *o)
 {
@@ -184,6 +222,8 @@ static bool parse(int argc, char **argv, struct options *o)
 					       { "seconds", required_argument, NULL, 's' },
 					       { "links", required_argument, NULL, 'l' },
 					       { "storage", required_argument, NULL, 'm' },
+					       { "media", required_argument, NULL, OPTION_MEDIA },
+					       { "no-hip", no_argument, NULL, OPTION_NO_HIP },
 					       { "json", no_argument, NULL, 'j' },
 					       { "help", no_argument, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
@@ -199,6 +239,10 @@ static bool parse(int argc, char **argv, struct options *o)
 			o->links = optarg;
 		else if (c == 'm')
 			o->storage = optarg;
+		else if (c == OPTION_MEDIA)
+			o->media = strtoul(optarg, &end, 10);
+		else if (c == OPTION_NO_HIP)
+			o->no_hip = true;
 		else if (c == 'j')
 			o->json = true;
 		else if (c == 'h') {
@@ -211,6 +255,12 @@ static bool parse(int argc, char **argv, struct options *o)
 			return false;
 		}
 		end = NULL;
+	}
+	if (o->peers == 0)
+		o->peers = o->media > 0 ? 3 : 16;
+	if (o->media > BENCH_CALLS_MAX) {
+		fprintf(stderr, "peal-bench: at most %d calls\n", BENCH_CALLS_MAX);
+		return false;
 	}
 	if (o->peers < 3 || o->peers > BENCH_PEERS_MAX || o->seconds <= 0 || o->seconds > 3600 ||
 	    (strcmp(o->links, "tls") != 0 && strcmp(o->links, "dtls") != 0) ||
@@ -246,7 +296,7 @@ static void find_programs(struct bench_ring *ring)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .peers = 16, .seconds = 10, .links = "tls", .storage = "sqlite" };
+	struct options o = { .seconds = 10, .links = "tls", .storage = "sqlite" };
 	static struct bench_ring ring;
 	struct report report = { 0 };
 	bool ok;
@@ -258,8 +308,10 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	ring.links = o.links;
 	ring.storage = o.storage;
+	ring.no_hip = o.no_hip;
 	find_programs(&ring);
-	ok = bench_ring_start(&ring, o.peers) && measure(&ring, &o, &report);
+	ok = bench_ring_start(&ring, o.peers) &&
+	     (o.media > 0 ? measure_media(&ring, &o, &report) : measure(&ring, &o, &report));
 	bench_ring_stop(&ring);
 	if (o.json)
 		report_json(&report, &o);

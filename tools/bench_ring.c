@@ -266,9 +266,9 @@ static bool start_peer(struct bench_ring *ring, struct bench_peer *peer, bool fi
 	snprintf(text, sizeof(text),
 		 "overlay = \"%s\"\nstate-folder = \"%s\"\nlisten = {\"%s:6084\"}\napp-listen = \"%s:6085\"\n"
 		 "sip-listen = {\"%s:5060\"}\nlog-file = \"%s/log\"\nlog-level = warning\n"
-		 "link-protocols = {\"%s\"}\nstorage = %s\n",
-		 BENCH_OVERLAY, peer->folder, peer->address, peer->address, peer->address, peer->folder,
-		 ring->links, ring->storage);
+		 "hip-listen = {\"%s:10500\"}\nhip = %s\nlink-protocols = {\"%s\"}\nstorage = %s\n",
+		 BENCH_OVERLAY, peer->folder, peer->address, peer->address, peer->address, peer->folder, peer->address,
+		 ring->no_hip ? "false" : "true", ring->links, ring->storage);
 	if (!write_file(settings, text))
 		return false;
 	peer->process = start_program(ring, "node/peald", "-c", settings, first ? "--bootstrap" : NULL, NULL);

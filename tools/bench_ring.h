@@ -24,6 +24,7 @@ struct bench_ring {
 	char folder[200];   /* everything lives here; removed at the end */
 	const char *links;  /* "tls" or "dtls" */
 	const char *storage; /* "sqlite" or "memory" */
+	bool no_hip;         /* peers without Host Identity: media as the phones send it */
 	unsigned subnet[2];
 	pid_t enroll;
 	struct bench_peer peers[BENCH_PEERS_MAX];
