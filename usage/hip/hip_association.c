@@ -212,6 +212,8 @@ static void hip_association_timeout(void *ctx, struct now now)
 		hip_association_presume(a, now);
 		break;
 	case HIP_ESTABLISHED:
+		if (hip_edge_is_registered(a->host, now, &a->peer))
+			a->last_used = now.mono; /* a registration is use, and ends by itself (RFC 8003 5) */
 		unused = instant_add(a->last_used, duration_s(a->host->options.unused_s));
 		if (instant_due(unused, now.mono))
 			hip_close_start(a, now);

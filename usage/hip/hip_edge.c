@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Packets of other hosts. A packet comes from a wire or from another edge by HIP_CARRY; it goes to a host served here in that
- * host's mode, back to a host that was heard here, or (from a wire only) into the ring. A carried packet leaves
- * the ring here or nowhere, so no packet can circle. An address that was only claimed in a HIP_CARRY is never sent to. */
+/* Packets of other hosts. A packet comes from a wire or from another edge by HIP_CARRY; it goes to a host
+ * served here in that host's mode, back to a host that was heard here, or (from a wire only) into the ring. A
+ * carried packet leaves the ring here or nowhere, so no packet can circle. An address that was only claimed in
+ * a HIP_CARRY is never sent to. */
 #include "usage/hip/hip_edge.h"
 
 #include <stdlib.h>

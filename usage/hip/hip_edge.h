@@ -2,7 +2,7 @@
 /* The edge as its own files see it: hosts served here, and one packet on its way through.
  *
  *   hip_edge (who may send what to whom) > hip_registrar (who is served here, RFC 8003)
- *     > hip_rendezvous (RFC 8004), hip_relay (RFC 9028), hip_transparent (neither): how a packet reaches a host served here
+ *     > hip_rendezvous (RFC 8004), hip_relay (RFC 9028), hip_transparent (neither): to a host served here
  *     > hip_journey (the ring, to the edge that serves the receiver) */
 #ifndef USAGE_HIP_HIP_EDGE_H
 #define USAGE_HIP_HIP_EDGE_H
@@ -65,8 +65,9 @@ int hip_passage_drop(const struct hip_passage *x, uint64_t *counter, const char 
 /* Sends the packet's bytes as they are along a path, for a host served here (may be NULL). */
 int hip_passage_send(const struct hip_passage *x, struct hip_client *client, const struct hip_path *path,
 		     struct slice bytes);
-/* The packet with `parameter` (whole) in its place and behind it an HMAC by the client's integrity key, all else as it
- * came (RFC 8004 4.2, RFC 9028 5.8). ERR_LIMIT: too long then; ERR_MALFORMED; ERR_NOT_FOUND: no association. */
+/* The packet with `parameter` (whole) in its place and behind it an HMAC by the client's integrity key, all
+ * else as it came (RFC 8004 4.2, RFC 9028 5.8). ERR_LIMIT: too long then; ERR_MALFORMED; ERR_NOT_FOUND: no
+ * association. */
 int MUST_CHECK hip_passage_protect(const struct hip_passage *x, const struct hip_client *client,
 				   struct slice parameter, uint16_t hmac, struct writer *w);
 /* Where the host is heard at now. */
@@ -78,7 +79,8 @@ struct address hip_client_local(const struct hip_client *c);
 
 struct hip_client *hip_client_find(const struct hip_edge *e, const struct hit *hit);
 bool hip_client_has(const struct hip_client *c, struct now now, enum hip_service service);
-/* Serves a host without a registration until `expires`; more than before if it is served so already. NULL: no room. */
+/* Serves a host without a registration until `expires`; more than before if it is served so already. NULL: no
+ * room. */
 struct hip_client *hip_client_serve(struct hip_edge *e, struct now now, const struct hit *hit,
 				    const struct hip_path *path, struct instant expires);
 void hip_clients_free(struct hip_edge *e);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A packet's way through the ring: the HIP-RVS record of its receiver, then HIP_CARRY to the edges in it, one after the
- * other, until one has delivered it. A pair keeps to the edge that answered. Until an R1 has come back, each new I1 begins with
- * the next edge of the record: an edge that says it serves a HIT and does not costs a retransmission, no more. */
+/* A packet's way through the ring: the HIP-RVS record of its receiver, then HIP_CARRY to the edges in it, one
+ * after the other, until one has delivered it. A pair keeps to the edge that answered. Until an R1 has come
+ * back, each new I1 begins with the next edge of the record: an edge that says it serves a HIT and does not
+ * costs a retransmission, no more. */
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"

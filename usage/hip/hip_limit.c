@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Token buckets against floods (RFC 7401 6.7, App. A leave the numbers open). A source is an address with its network
- * (/32 of IPv4, /64 of IPv6) or the Node-ID of an edge. A bucket is all that is kept of a source; a table is bounded, and
- * the bucket not used for the longest gives way: who floods keeps its own empty bucket in use, and who lost one finds
- * a full one. */
+/* Token buckets against floods (RFC 7401 6.7, App. A leave the numbers open). A source is an address with its
+ * network (/32 of IPv4, /64 of IPv6) or the Node-ID of an edge. A bucket is all that is kept of a source; a
+ * table is bounded, and the bucket not used for the longest gives way: who floods keeps its own empty bucket in
+ * use, and who lost one finds a full one. */
 #include "usage/hip/hip_limit.h"
 
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 
 #define HIP_LIMIT_BUCKETS_MAX 4096 /* of one kind; the one unused for the longest gives way */
 
-/* The I1s of one source: an eighth of what all sources together may send to one HIT, so that a source alone cannot use
- * up what a HIT has. */
+/* The I1s of one source: an eighth of what all sources together may send to one HIT, so that a source alone
+ * cannot use up what a HIT has. */
 #define HIP_I1_SOURCE_BURST 64
 #define HIP_I1_SOURCE_PER_S 32
 #define HIP_I1_HIT_BURST 512

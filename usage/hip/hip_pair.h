@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What an edge remembers of two hosts that talk through it: by which path each was heard last, so that replies go back
- * the way they came; what was asked of whom, so that no host gets more than it asked for; and when the last I1 came, so that
- * the race of an initiator's channels ends in one I1. */
+/* What an edge remembers of two hosts that talk through it: by which path each was heard last, so that replies
+ * go back the way they came; what was asked of whom, so that no host gets more than it asked for; and when the
+ * last I1 came, so that the race of an initiator's channels ends in one I1. */
 #ifndef USAGE_HIP_HIP_PAIR_H
 #define USAGE_HIP_HIP_PAIR_H
 
@@ -21,8 +21,8 @@ struct hip_pair_source;
 struct hip_end {
 	struct hit hit;
 	struct hip_path path;  /* by which it was heard; channel NONE: not yet */
-	/* R1s that may go there: one for each I1 that came from there, so that a forged source address gains no more than
-	 * one R1 for one I1 (and no other packet, before it has sent something else than I1s). */
+	/* R1s that may go there: one for each I1 that came from there, so that a forged source address gains no
+	 * more than one R1 for one I1 (and no other packet, before it has sent something else than I1s). */
 	uint8_t r1_credit;
 	bool spoke;            /* something else than an I1 */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* This node as a client of a rendezvous server (RFC 8004) or control relay (RFC 9028) elsewhere: registers in I2 or UPDATE
- * (RFC 8003), keeps the registration, takes only what the server vouches for, and answers the way the server's mode says. */
+/* This node as a client of a rendezvous server (RFC 8004) or control relay (RFC 9028) elsewhere: registers in
+ * I2 or UPDATE (RFC 8003), keeps the registration, takes only what the server vouches for, and answers the way
+ * the server's mode says. */
 #ifndef USAGE_HIP_HIP_REGISTRANT_H
 #define USAGE_HIP_HIP_REGISTRANT_H
 
@@ -11,8 +12,9 @@ struct hip_packet;
 
 #define HIP_REGISTRANTS_MAX 8     /* servers of one host */
 
-/* Registers for `type` (1 RENDEZVOUS, 2 RELAY_UDP_HIP) at the server with that HIT and address (UDP), and keeps it up until
- * it is called with lifetime 0, which cancels. ERR_LIMIT, ERR_MALFORMED, ERR_NOT_FOUND (nothing to cancel). */
+/* Registers for `type` (1 RENDEZVOUS, 2 RELAY_UDP_HIP) at the server with that HIT and address (UDP), and keeps
+ * it up until it is called with lifetime 0, which cancels. ERR_LIMIT, ERR_MALFORMED, ERR_NOT_FOUND (nothing to
+ * cancel). */
 int MUST_CHECK hip_host_register(struct hip_host *h, struct now now, const struct hit *rvs_hit,
 				 const struct address *rvs_address, uint8_t type, uint32_t lifetime_s);
 
@@ -31,13 +33,15 @@ bool hip_host_next_registrant(const struct hip_host *h, struct now now, size_t *
 
 /* ---- For the exchange ---- */
 
-/* FROM or RELAY_FROM of a packet for us: checks the server's HMAC. `back` is where the packet is to be taken to come from and
- * answered to: FROM, or the relay, or `path` itself. ERR_SIGNATURE: to be dropped (counted). */
+/* FROM or RELAY_FROM of a packet for us: checks the server's HMAC. `back` is where the packet is to be taken to
+ * come from and answered to: FROM, or the relay, or `path` itself. ERR_SIGNATURE: to be dropped (counted). */
 int MUST_CHECK hip_registrant_check_from(struct hip_host *h, struct now now, const struct hip_path *path,
 					 const struct hip_packet *p, struct hip_path *back);
-/* What comes by this path (`back`) from this host came by a server that vouched for it, and that has limits of its own. */
+/* What comes by this path (`back`) from this host came by a server that vouched for it, and that has limits of
+ * its own. */
 bool hip_registrant_is_vouched(const struct hip_host *h, const struct hip_path *path, const struct hit *peer);
-/* A packet of ours on its way: RELAY_TO or VIA_RVS is appended when it has to be. Returns `packet`, or what was written. */
+/* A packet of ours on its way: RELAY_TO or VIA_RVS is appended when it has to be. Returns `packet`, or what was
+ * written. */
 struct slice hip_registrant_dress(struct hip_host *h, struct now now, const struct hip_path *path, struct slice packet,
 				  struct writer *w);
 /* REG_REQUEST for I2 (`r1` says what is offered) or UPDATE (`r1` NULL), when one is due. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Registrar (RFC 8003): who is served here, for how long, and the HIP-RVS record that says so to the ring. A host
- * registers in its own association, so for its own HIT and no other; the packet with its signed REG_REQUEST is the proof
- * that the record carries. */
+/* Registrar (RFC 8003): who is served here, for how long, and the HIP-RVS record that says so to the ring. A
+ * host registers in its own association, so for its own HIT and no other; the packet with its signed
+ * REG_REQUEST is the proof that the record carries. */
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
@@ -251,14 +251,16 @@ static void hip_reg_refuse(struct hip_reg_answer *answer, uint16_t type, enum hi
 	answer->refused.items[answer->refused.count++] = type;
 }
 
-/* Policy: with "refuse", only hosts in the pool of known HITs; no certificate type is supported besides (3.3). -1: none. */
+/* Policy: with "refuse", only hosts in the pool of known HITs; no certificate type is supported besides (3.3).
+ * -1: none. */
 static int hip_reg_failure(const struct hip_association *a, struct now now, const struct hip_path *path,
 			   const struct hip_packet *p, uint16_t type)
 {
 	struct hip_host *h = a->host;
 	struct hip_parameter cert;
 
-	/* A relay serves hosts that keep a UDP path open (RFC 9028 4.1); who is heard through the ring is not here. */
+	/* A relay serves hosts that keep a UDP path open (RFC 9028 4.1); who is heard through the ring is not
+	 * here. */
 	if ((type != HIP_SERVICE_RVS && type != HIP_SERVICE_RELAY)
 	    || (type == HIP_SERVICE_RELAY && path->channel != HIP_CHANNEL_UDP)
 	    || (path->channel != HIP_CHANNEL_UDP && path->channel != HIP_CHANNEL_RAW))

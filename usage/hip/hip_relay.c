@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Control relay server (RFC 9028 4.5, 5.6, 5.8; RFC 5770 4.10): all control packets for a registered host go to it with
- * RELAY_FROM and RELAY_HMAC; its own, with RELAY_TO, leave from here. RELAY_FROM of a packet that came through
- * the ring is this edge's own address: what was claimed in a HIP_CARRY would come back as RELAY_TO, and nothing may
- * be sent there. */
+/* Control relay server (RFC 9028 4.5, 5.6, 5.8; RFC 5770 4.10): all control packets for a registered host go to
+ * it with RELAY_FROM and RELAY_HMAC; its own, with RELAY_TO, leave from here. RELAY_FROM of a packet that came
+ * through the ring is this edge's own address: what was claimed in a HIP_CARRY would come back as RELAY_TO, and
+ * nothing may be sent there. */
 #include "usage/hip/hip_edge.h"
 
 #define HIP_NO_VALID_NAT_TRAVERSAL_MODE_PARAMETER 60 /* RFC 9028 5.10 */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Rendezvous server (RFC 8004; UPDATE as in RFC 8046 3.2.3): I1 and UPDATE for a registered host go to its address with
- * FROM and RVS_HMAC; the host answers the address in FROM directly.
+/* Rendezvous server (RFC 8004; UPDATE as in RFC 8046 3.2.3): I1 and UPDATE for a registered host go to its
+ * address with FROM and RVS_HMAC; the host answers the address in FROM directly.
  *
- * FROM of a packet that came through the ring is the address that the initiator's edge observed: the host answers there
- * directly, as with any RVS. When the initiator asks again, the direct way did not work: then FROM is this
- * edge's own address, and replies and what follows come here and go back through the ring. */
+ * FROM of a packet that came through the ring is the address that the initiator's edge observed: the host
+ * answers there directly, as with any RVS. When the initiator asks again, the direct way did not work: then
+ * FROM is this edge's own address, and replies and what follows come here and go back through the ring. */
 #include "usage/hip/hip_edge.h"
 
 /* Who the host shall think has sent it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Transparent mode. Packets reach a host from the synthetic locator of who sent them, byte for byte as they came: on UDP
- * nothing in the HIP packet depends on addresses, on protocol 139 only the checksum does, and MACs and signatures are
- * taken over a checksum of zero (RFC 7401 6.4). */
+/* Transparent mode. Packets reach a host from the synthetic locator of who sent them, byte for byte as they
+ * came: on UDP nothing in the HIP packet depends on addresses, on protocol 139 only the checksum does, and MACs
+ * and signatures are taken over a checksum of zero (RFC 7401 6.4). */
 #include "usage/hip/hip_transparent.h"
 
 #include <stdlib.h>
@@ -137,8 +137,8 @@ int hip_transparent_deliver(const struct hip_passage *x, struct hip_client *clie
 	return hip_passage_send(x, client, &path, x->packet->bytes);
 }
 
-/* Whoever says more than I1 has got an R1 at its address, or answers an I1 that came there: it is where it says. Only then
- * it is served on, and told of to the ring; a forged I1 leaves nothing but a pair. */
+/* Whoever says more than I1 has got an R1 at its address, or answers an I1 that came there: it is where it
+ * says. Only then it is served on, and told of to the ring; a forged I1 leaves nothing but a pair. */
 void hip_transparent_heard(const struct hip_passage *x)
 {
 	struct hip_client *c = hip_client_find(x->edge, &x->packet->sender);

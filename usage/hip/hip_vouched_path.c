@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Packets that come through a server at which this node is registered. An RVS says in FROM who sent an I1 or UPDATE, and
- * RVS_HMAC by the key of the registration vouches for it: the answer goes there directly, with VIA_RVS (RFC 8004 4.3, RFC
- * 8046 3.2.3). A control relay says it in RELAY_FROM of every packet: the answers go back through it, with
- * RELAY_TO (RFC 9028 4.5). */
+/* Packets that come through a server at which this node is registered. An RVS says in FROM who sent an I1 or
+ * UPDATE, and RVS_HMAC by the key of the registration vouches for it: the answer goes there directly, with
+ * VIA_RVS (RFC 8004 4.3, RFC 8046 3.2.3). A control relay says it in RELAY_FROM of every packet: the answers go
+ * back through it, with RELAY_TO (RFC 9028 4.5). */
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
@@ -148,7 +148,8 @@ int hip_registrant_check_from(struct hip_host *h, struct now now, const struct h
 	size_t cursor = 0;
 
 	*back = *path;
-	/* The last FROM is the one that our server put there (RFC 8004 4.2.2); whoever came before could have said anything. */
+	/* The last FROM is the one that our server put there (RFC 8004 4.2.2); whoever came before could have
+	 * said anything. */
 	while (hip_parameter_next(p, &cursor, &x))
 		if (x.type == HIP_PARAMETER_FROM) {
 			has_from = true;

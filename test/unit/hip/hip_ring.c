@@ -44,10 +44,11 @@ int ring_carry(struct ring *r, size_t edge, const struct node_id *from, const st
 	       struct slice packet)
 {
 	struct hip_path path = { .channel = HIP_CHANNEL_OVERLAY, .node = *from };
-	struct hip_carry carry = { .hops = 1, .protocol = source != NULL ? 17 : 0, .nonce = r->carried, .packet = packet };
+	struct hip_carry carry = { .hops = 1, .nonce = r->carried, .packet = packet };
 	struct hip_host *h = r->f.hosts[edge].h;
 
 	r->carried++;
+	carry.protocol = source != NULL ? 17 : 0;
 	if (source != NULL)
 		carry.source = *source;
 	if (!hip_limit_take(h, r->f.now, HIP_LIMIT_CARRY_SOURCE, &path, NULL))
@@ -307,7 +308,8 @@ bool ring_call(struct ring *r, const struct address *at, uint64_t ms)
 	struct hip_hint hint = { .locators = { *at }, .locator_count = 1 };
 
 	r->seen_count = 0;
-	ck_assert_int_eq(hip_host_connect(r->f.hosts[RING_A].h, r->f.now, &r->f.hosts[RING_B].hit, &hint, NULL, NULL), 0);
+	ck_assert_int_eq(hip_host_connect(r->f.hosts[RING_A].h, r->f.now, &r->f.hosts[RING_B].hit, &hint, NULL, NULL),
+			 0);
 	return fixture_run_until_established(&r->f, RING_A, RING_B, ms);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A ring of two edges between two foreign hosts, without an overlay: HIP_CARRY is a function call, HIP-RVS records are a
- * table. Takes the places of hip_carrier.c, hip_locate.c and hip_publish.c. */
+/* A ring of two edges between two foreign hosts, without an overlay: HIP_CARRY is a function call, HIP-RVS
+ * records are a table. Takes the places of hip_carrier.c, hip_locate.c and hip_publish.c. */
 #ifndef TEST_UNIT_HIP_HIP_RING_H
 #define TEST_UNIT_HIP_HIP_RING_H
 

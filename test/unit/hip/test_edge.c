@@ -282,10 +282,12 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS("hip edge", rvs_client_answers_initiator_directly, rvs_of_one_edge_serves_its_own_initiators,
-			 rvs_client_cut_off_goes_through_the_ring, relay_client_is_reached_through_its_relay_only,
+	return RUN_TESTS("hip edge", rvs_client_answers_initiator_directly,
+			 rvs_of_one_edge_serves_its_own_initiators, rvs_client_cut_off_goes_through_the_ring,
+			 relay_client_is_reached_through_its_relay_only,
 			 relay_of_one_edge_serves_its_own_initiators, transparent_hosts_speak_over_udp,
 			 transparent_hosts_speak_over_protocol_139, raw_initiator_reaches_rvs_client,
-			 raw_initiator_reaches_relay_client, both_ends_may_be_relay_clients, squatter_costs_one_retransmission,
-			 stale_edge_is_passed_over, unknown_receiver_is_dropped_and_counted);
+			 raw_initiator_reaches_relay_client, both_ends_may_be_relay_clients,
+			 squatter_costs_one_retransmission, stale_edge_is_passed_over,
+			 unknown_receiver_is_dropped_and_counted);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What hostile hosts and hostile edges get from an edge: floods, reflection, forged and unasked packets, and the rules of the
- * modes that are refusals. */
+/* What hostile hosts and hostile edges get from an edge: floods, reflection, forged and unasked packets, and what
+ * the rules of the modes refuse. */
 #include "test/unit/run.h"
 
 #include <time.h>
@@ -462,6 +462,7 @@ int main(void)
 			 claimed_source_of_rvs_i1s_has_one_bucket_over_all_edges, unasked_packets_do_not_leave_the_ring,
 			 false_i2s_reach_nobody_beyond_their_bucket, packets_for_nobody_and_spent_ones_are_refused,
 			 repeated_i1_by_another_channel_is_suppressed, relay_wants_nat_traversal_mode_unless_lenient,
-			 client_drops_what_its_server_did_not_vouch_for, from_of_the_initiators_own_making_is_not_followed,
+			 client_drops_what_its_server_did_not_vouch_for,
+			 from_of_the_initiators_own_making_is_not_followed,
 			 version_1_is_carried_unread, synthetic_locators_are_distinct_bounded_and_stable);
 }

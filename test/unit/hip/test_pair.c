@@ -140,7 +140,8 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS("hip pair", pair_is_found_from_both_ends_and_forgotten_when_idle, i1_is_repeated_within_a_second,
+	return RUN_TESTS("hip pair", pair_is_found_from_both_ends_and_forgotten_when_idle,
+			 i1_is_repeated_within_a_second,
 			 r1_is_expected_once_from_each_edge_asked, source_that_begins_many_loses_its_own,
 			 table_is_bounded_whatever_the_sources);
 }

@@ -122,6 +122,22 @@ START_TEST(registration_expires_with_its_record)
 }
 END_TEST
 
+START_TEST(registration_outlives_silence_of_its_association)
+{
+	struct hip_registration_info info;
+	struct ring r;
+
+	ring_begin(&r, &(struct hip_host_options){ .unused_s = 100 });
+	ck_assert_int_eq(ask(&r, 1, 600), 0);
+	r.f.hosts[RING_EDGE_B].h->options.listen_count = 0; /* nothing reaches the edge any more */
+	fixture_run(&r.f, 500000);
+	ck_assert(registered(&r, 1, &info));
+	fixture_run(&r.f, 110000);
+	ck_assert(!registered(&r, 1, &info));
+	ring_end(&r);
+}
+END_TEST
+
 START_TEST(client_cancels)
 {
 	struct hip_registration_info info;
@@ -246,8 +262,9 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS("hip registrar", client_registers_in_i2_and_learns_its_address, second_type_is_asked_by_update,
-			 lifetimes_are_bounded, registration_is_refreshed_in_time, registration_expires_with_its_record,
+	return RUN_TESTS("hip registrar", client_registers_in_i2_and_learns_its_address,
+			 second_type_is_asked_by_update, lifetimes_are_bounded, registration_is_refreshed_in_time,
+			 registration_expires_with_its_record, registration_outlives_silence_of_its_association,
 			 client_cancels, end_of_association_ends_registration, full_registrar_says_so_and_says_why,
 			 answer_names_each_failure, host_that_is_no_edge_offers_nothing);
 }
