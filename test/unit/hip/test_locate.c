@@ -20,7 +20,8 @@ static void on_located(void *ctx, struct now now, int err, const struct hip_loca
 	got.answers++;
 	got.err = err;
 	got.count = count;
-	memcpy(got.found, found, count * sizeof(*found));
+	for (size_t i = 0; i < count; i++)
+		got.found[i] = found[i];
 }
 
 static void begin(void)
