@@ -200,8 +200,9 @@ static bool authority_add_name_constraints(X509 *x509, const char *const *domain
 /* A domain, "*." and a domain, or a user's name. */
 static bool authority_domain_is_acceptable(const char *domain)
 {
-	const char *from = strncmp(domain, "*.", 2) == 0 ? domain + 2 : domain;
-	size_t len = strlen(from);
+	bool is_below = domain[0] == '*' && domain[1] == '.';
+	const char *from = domain + (is_below ? 2 : 0);
+	size_t len = strlen(domain) - (is_below ? 2 : 0);
 
 	if (strchr(domain, '@') != NULL)
 		return certificate_user_is_acceptable(slice_text(domain));
