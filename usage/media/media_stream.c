@@ -177,12 +177,29 @@ void media_stream_from_phone(struct media_relay *r, struct now now, uint16_t por
 	r->counters->media_out++;
 }
 
+/* Where a datagram of the other end goes. Media may overtake the answer to its offer, and the offerer takes it from then
+ * on (RFC 3264 5.1): it comes from the host that is expected to answer. */
+static const struct address *media_stream_target(const struct media_stream *stream, const struct hit *from,
+						 enum media_half half)
+{
+	const struct media_call *call = stream->call;
+	bool is_early = hit_is_zero(&call->hit) && !hit_is_zero(from) && hit_equal(from, &call->record_hit);
+	const struct address *to = &stream->phone[half];
+
+	if (!is_early && !hit_equal(from, &call->hit))
+		return NULL;
+	if (to->type == ADDRESS_NONE && stream->has_offered)
+		to = &stream->offered[half];
+	return to->type == ADDRESS_NONE ? NULL : to;
+}
+
 bool media_stream_from_host(void *ctx, struct now now, const struct hit *from, uint8_t next_header, uint8_t *bytes,
 			    size_t len)
 {
 	struct media_relay *r = ctx;
 	struct reader reader = reader_of(slice_of(bytes, len));
 	struct media_effect effect = { .type = MEDIA_EFFECT_SEND };
+	const struct address *to;
 	struct media_stream *stream;
 	enum media_half half;
 	uint16_t udp_len;
@@ -196,17 +213,16 @@ bool media_stream_from_host(void *ctx, struct now now, const struct hit *from, u
 		return false;
 	stream = r->streams[effect.port / 2];
 	half = effect.port % 2 == 0 ? MEDIA_RTP : MEDIA_RTCP;
+	to = stream == NULL ? NULL : media_stream_target(stream, from, half);
 	/* Without a checksum it is no UDP over IPv6 (RFC 8200 8.1). */
-	if (stream == NULL || !hit_equal(from, &stream->call->hit) || udp_len != len ||
-	    (bytes[6] == 0 && bytes[7] == 0) ||
-	    media_checksum(from, &r->hit, bytes, slice_of(bytes + UDP_HEADER, len - UDP_HEADER)) != 0 ||
-	    stream->phone[half].type == ADDRESS_NONE) {
+	if (to == NULL || udp_len != len || (bytes[6] == 0 && bytes[7] == 0) ||
+	    media_checksum(from, &r->hit, bytes, slice_of(bytes + UDP_HEADER, len - UDP_HEADER)) != 0) {
 		media_drop(r, stream);
 		return true;
 	}
 	stream->call->last = now.mono;
 	effect.local = stream->call->phone_side;
-	effect.remote = stream->phone[half];
+	effect.remote = *to;
 	effect.bytes = slice_of(bytes + UDP_HEADER, len - UDP_HEADER);
 	media_output_add(r, &effect);
 	stream->packets_in++;
