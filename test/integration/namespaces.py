@@ -75,8 +75,9 @@ class Namespaces:
         """`side` gets another address of its net, and loses the one it had."""
         net = {"a": 1, "b": 2}[side]
         old = self.ip(side, "-o", "-4", "addr", "show", "dev", "eth0").stdout.split()[3]
-        self.ip(side, "addr", "add", self.address(net, host) + "/24", "dev", "eth0")
+        # The old one first: the second address of a net goes with the first.
         self.ip(side, "addr", "del", old, "dev", "eth0")
+        self.ip(side, "addr", "add", self.address(net, host) + "/24", "dev", "eth0")
         self.ip(side, "route", "replace", self.address(0, 0) + "/24", "via", self.address(net, 1))
         self.ip(side, "route", "replace", "default", "via", self.address(net, 1))
 
