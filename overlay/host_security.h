@@ -22,7 +22,9 @@ enum hit_suite {
 };
 
 /* Algorithms of HOST_ID (5.2.9). */
-enum host_algorithm { HOST_ALGORITHM_DSA = 3, HOST_ALGORITHM_RSA = 5, HOST_ALGORITHM_ECDSA = 7, HOST_ALGORITHM_ECDSA_LOW = 9 };
+enum host_algorithm {
+	HOST_ALGORITHM_DSA = 3, HOST_ALGORITHM_RSA = 5, HOST_ALGORITHM_ECDSA = 7, HOST_ALGORITHM_ECDSA_LOW = 9
+};
 
 /* DH Group IDs (5.2.7). */
 enum host_dh_group {
@@ -50,7 +52,8 @@ struct host_security_ops {
 	 * the port's life. Its HIT is host_hit() of it. */
 	struct slice (*own_identity)(void *ctx);
 
-	/* RHASH of a suite over the parts in a row: 32 bytes (RSA) or 48 (ECDSA). Returns that length; 0: no such suite. */
+	/* RHASH of a suite over the parts in a row: 32 bytes (RSA) or 48 (ECDSA). Returns that length; 0: no such
+	 * suite. */
 	size_t (*digest)(void *ctx, enum hit_suite suite, const struct slice *parts, size_t count,
 			 uint8_t out[HOST_DIGEST_MAX]);
 	/* HMAC with RHASH. Returns its length. */
@@ -73,13 +76,14 @@ struct host_security_ops {
 	 * x|y without the leading 04). ERR_UNSUPPORTED, ERR_KEY. */
 	int (*dh_new)(void *ctx, enum host_dh_group group, struct host_dh **out, uint8_t public[HOST_DH_PUBLIC_MAX],
 		      size_t *public_len);
-	/* Kij with the other end's value, left-padded to the group's size. ERR_MALFORMED: not an element of the group, or
-	 * a degenerate one. */
+	/* Kij with the other end's value, left-padded to the group's size. ERR_MALFORMED: not an element of the group,
+	 * or a degenerate one. */
 	int (*dh_shared)(void *ctx, const struct host_dh *dh, struct slice other, uint8_t out[HOST_DH_SHARED_MAX],
 			 size_t *len);
 	void (*dh_free)(void *ctx, struct host_dh *dh);
 
-	/* AES-CBC with PKCS#7 padding (5.2.18). `out` has room for in.len + 16. ERR_MALFORMED: bad padding or length. */
+	/* AES-CBC with PKCS#7 padding (5.2.18); the NULL cipher copies. `out` has room for in.len + 16. ERR_MALFORMED:
+	 * bad padding or length. */
 	int (*cbc_encrypt)(void *ctx, enum host_cipher cipher, struct slice key, const uint8_t iv[HOST_CBC_IV],
 			   struct slice in, uint8_t *out, size_t *len);
 	int (*cbc_decrypt)(void *ctx, enum host_cipher cipher, struct slice key, const uint8_t iv[HOST_CBC_IV],
