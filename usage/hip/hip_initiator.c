@@ -389,6 +389,7 @@ static bool hip_initiator_verify_r2(struct hip_association *a, struct now now, c
 void hip_initiator_r2(struct hip_host *h, struct now now, const struct hip_path *path, const struct hip_packet *p)
 {
 	struct hip_association *a = hip_association_find(h, &p->sender);
+	struct hip_parameter relay_to;
 	struct hip_esp_info info;
 
 	if (a == NULL || a->state != HIP_I2_SENT || a->exchange == NULL || a->exchange->is_searching) {
@@ -407,7 +408,8 @@ void hip_initiator_r2(struct hip_host *h, struct now now, const struct hip_path 
 	hip_race_end(a);
 	a->control = *path;
 	a->data = *path;
-	if (path->channel == HIP_CHANNEL_OVERLAY)
+	/* Neither the ring nor the peer's relay carries ESP. */
+	if (path->channel == HIP_CHANNEL_OVERLAY || hip_parameter_find(p, HIP_PARAMETER_RELAY_TO, &relay_to))
 		a->data = (struct hip_path){ .channel = HIP_CHANNEL_NONE };
 	a->r2 = hip_elapsed(a, now);
 	if (hip_payload_establish(a, a->exchange->spi_in, info.new_spi) < 0) {

@@ -40,6 +40,8 @@ int MUST_CHECK hip_registrant_check_from(struct hip_host *h, struct now now, con
 /* What comes by this path (`back`) from this host came by a server that vouched for it, and that has limits of
  * its own. */
 bool hip_registrant_is_vouched(const struct hip_host *h, const struct hip_path *path, const struct hit *peer);
+/* The path leads to a relay of ours, and not to the peer itself. */
+bool hip_registrant_is_relay(const struct hip_host *h, const struct hip_path *path, const struct hit *peer);
 /* A packet of ours on its way: RELAY_TO or VIA_RVS is appended when it has to be. Returns `packet`, or what was
  * written. */
 struct slice hip_registrant_dress(struct hip_host *h, struct now now, const struct hip_path *path, struct slice packet,

@@ -309,7 +309,8 @@ static void hip_responder_take(struct hip_responder *x, struct now now)
 		return;
 	hip_r1_pool_use(h->r1s, &x->match, slice_of(x->mark, x->mark_len));
 	x->a->control = *x->path;
-	if (x->path->channel != HIP_CHANNEL_OVERLAY)
+	/* A relay relays no ESP (RFC 9028 4.1: another service). */
+	if (x->path->channel != HIP_CHANNEL_OVERLAY && !hip_registrant_is_relay(h, x->path, &x->p->sender))
 		x->a->data = *x->path;
 	x->a->began = now.mono;
 	x->a->i2 = duration_us(0);

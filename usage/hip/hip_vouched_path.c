@@ -169,6 +169,11 @@ bool hip_registrant_is_vouched(const struct hip_host *h, const struct hip_path *
 	return route != NULL && hip_path_equal(&route->path, path);
 }
 
+bool hip_registrant_is_relay(const struct hip_host *h, const struct hip_path *path, const struct hit *peer)
+{
+	return hip_registrant_is_vouched(h, path, peer) && hip_route_find(h, peer)->is_relay;
+}
+
 /* Behind all that is there: both are of higher types than what we put into our packets. */
 static struct slice hip_vouched_append(const struct hip_route *route, struct slice packet, struct writer *w)
 {

@@ -120,6 +120,51 @@ START_TEST(relay_client_is_reached_through_its_relay_only)
 }
 END_TEST
 
+START_TEST(data_leaves_the_relay_when_there_is_a_direct_path)
+{
+	struct hip_association *a, *b;
+	struct ring r;
+
+	ring_begin(&r, &(struct hip_host_options){ 0 });
+	ring_register(&r, HIP_SERVICE_RELAY, 600);
+	ck_assert(ring_call(&r, &r.f.hosts[RING_EDGE_A].at, 900));
+	a = fixture_association(&r.f, RING_A, RING_B);
+	b = fixture_association(&r.f, RING_B, RING_A);
+	ck_assert(a->data.channel == HIP_CHANNEL_NONE || !address_equal(&a->data.remote, &r.f.hosts[RING_EDGE_A].at));
+	fixture_run(&r.f, 1000);
+	ck_assert(address_equal(&a->data.remote, &r.f.hosts[RING_B].at));
+	ck_assert(address_equal(&b->data.remote, &r.f.hosts[RING_A].at));
+	ck_assert(address_equal(&b->control.remote, &r.f.hosts[RING_A].at));
+	ring_end(&r);
+}
+END_TEST
+
+/* RFC 8046 3.2.3: A moved, and knows no other address of B than its RVS. */
+START_TEST(update_goes_through_the_rvs)
+{
+	uint8_t bytes[HIP_PACKET_MAX];
+	struct writer w = writer_of(bytes, sizeof(bytes));
+	struct hip_association *a;
+	struct ring r;
+
+	ring_begin(&r, &(struct hip_host_options){ 0 });
+	ring_register(&r, HIP_SERVICE_RVS, 600);
+	ck_assert(ring_call(&r, &r.f.hosts[RING_EDGE_A].at, 900));
+	fixture_run(&r.f, 1000);
+	r.seen_count = 0;
+	a = fixture_association(&r.f, RING_A, RING_B);
+	hip_packet_begin(&w, HIP_UPDATE, 0, &r.f.hosts[RING_A].hit, &r.f.hosts[RING_B].hit);
+	hip_seq_put(&w, 0x7f);
+	hip_seal_mac(a, &w);
+	ck_assert_int_eq(hip_seal_signature(a->host, &w), 0);
+	fixture_inject(&r.f, RING_EDGE_B, &r.f.hosts[RING_A].at, writer_slice(&w));
+	fixture_run(&r.f, 1000);
+	ck_assert_uint_ne(parameter_of(ring_seen(&r, RING_B, false, HIP_UPDATE), HIP_PARAMETER_FROM).type, 0);
+	ck_assert_uint_ne(parameter_of(ring_seen(&r, RING_B, false, HIP_UPDATE), HIP_PARAMETER_RVS_HMAC).type, 0);
+	ring_end(&r);
+}
+END_TEST
+
 START_TEST(relay_of_one_edge_serves_its_own_initiators)
 {
 	struct ring r;
@@ -284,6 +329,7 @@ int main(void)
 {
 	return RUN_TESTS("hip edge", rvs_client_answers_initiator_directly,
 			 rvs_of_one_edge_serves_its_own_initiators, rvs_client_cut_off_goes_through_the_ring,
+			 data_leaves_the_relay_when_there_is_a_direct_path, update_goes_through_the_rvs,
 			 relay_client_is_reached_through_its_relay_only,
 			 relay_of_one_edge_serves_its_own_initiators, transparent_hosts_speak_over_udp,
 			 transparent_hosts_speak_over_protocol_139, raw_initiator_reaches_rvs_client,
