@@ -61,7 +61,7 @@ def check_way_opens(namespaces, a, b_hit):
     result = wait_until(answered, 60, "a ping once there is a way", interval=0.5)
     item = association(a, b_hit)
     assert item["data"].startswith("udp"), item
-    print(f"with a way open: ping {result.get('round_trip_ms', result)} ms over {item['data']}")
+    print(f"with a way open: ping {result['rtt_ms']} ms over {item['data']}")
 
 
 def test(build, folder):

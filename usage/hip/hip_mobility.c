@@ -454,11 +454,24 @@ static void hip_mobility_silent(void *ctx, struct now now)
 	hip_update_pump(a, now);
 }
 
+void hip_mobility_look(struct hip_association *a, struct now now)
+{
+	struct hip_update_state *u = hip_update_of(a);
+
+	if (!hip_update_is_open(a) || hip_mobility_is_active(a) || u->wanted_count > 0 ||
+	    hip_update_outstanding(u, HIP_UPDATE_CHECK) != NULL ||
+	    !instant_due(instant_add(u->looked_at, duration_s(HIP_LOOK_S)), now.mono))
+		return;
+	u->looked_at = now.mono;
+	hip_check_want_all(a);
+	hip_update_pump(a, now);
+}
+
 void hip_mobility_begin(struct hip_association *a, struct now now)
 {
 	struct hip_update_state *u = a->update;
 
-	u->locators_at = u->sent_at = now.mono;
+	u->locators_at = u->sent_at = u->looked_at = now.mono;
 	timer_arm(&a->host->timers, &u->keepalive, instant_add(now.mono, duration_s(HIP_KEEPALIVE_S)),
 		  hip_mobility_silent, a);
 	if (a->data.channel == HIP_CHANNEL_NONE)

@@ -205,7 +205,10 @@ int hip_host_send(struct hip_host *h, struct now now, const struct hit *to, uint
 	}
 	if (a != NULL && hip_payload_is_ready(a) && a->waiting_first == NULL) {
 		err = hip_payload_seal(a, now, next_header, parts, count);
-		return err == ERR_NOT_JOINED ? hip_payload_wait(a, next_header, parts, count) : err;
+		if (err != ERR_NOT_JOINED)
+			return err;
+		hip_mobility_look(a, now);
+		return hip_payload_wait(a, next_header, parts, count);
 	}
 	if (a == NULL || a->out.key == NULL || a->state == HIP_CLOSING || a->state == HIP_CLOSED) {
 		err = hip_host_connect(h, now, to, NULL, NULL, NULL);
@@ -217,6 +220,8 @@ int hip_host_send(struct hip_host *h, struct now now, const struct hit *to, uint
 	}
 	err = hip_payload_wait(a, next_header, parts, count);
 	hip_payload_flush(a, now);
+	if (a->waiting_first != NULL && hip_payload_is_ready(a))
+		hip_mobility_look(a, now);
 	return err;
 }
 

@@ -118,8 +118,11 @@ static void ping_connected(void *ctx, struct now now, const struct hit *hit, int
 	ping->is_connected = true;
 	ping->exchange = instant_since(now.mono, ping->began);
 	timer_arm(&ping->host->timers, &ping->timer, instant_add(now.mono, duration_s(PING_WAIT_S)), ping_fire, ping);
-	if (a != NULL)
+	if (a != NULL) {
 		hip_ping_flush(a, now);
+		if (hip_payload_is_ready(a))
+			hip_mobility_look(a, now);
+	}
 }
 
 int hip_host_ping(struct hip_host *h, struct now now, const struct hit *hit, hip_ping_fn *done, void *ctx)

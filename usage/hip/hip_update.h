@@ -18,6 +18,7 @@
 #define HIP_OLD_SA_S 2           /* late packets of the old SA, once the new one is used */
 #define HIP_REKEY_S 40           /* longer than the UPDATE's retries: 6.8 step 5 of RFC 7402 */
 #define HIP_REKEY_ANSWER_S 5     /* between the ACK and the other end's own ESP_INFO */
+#define HIP_LOOK_S 15            /* between two rounds of checks while there is something to send and nowhere */
 #define HIP_HEARD_S 1            /* between two checks of addresses that ESP came from unasked */
 #define HIP_CREDIT_AGING_S 5     /* RFC 8046 5.6.2: 7/8 in each interval */
 #define HIP_SPI_FIRST 256        /* below: reserved (RFC 4303 2.1) */
@@ -92,7 +93,7 @@ struct hip_update_state {
 	struct instant credit_at;
 	struct hip_check_wanted wanted[HIP_CHECKS_MAX];
 	size_t wanted_count;
-	struct instant heard_at, locators_at;
+	struct instant heard_at, locators_at, looked_at;
 	bool has_heard, is_locating;
 	struct timer keepalive;
 	struct instant sent_at;      /* to the data address, or control on UDP */
@@ -125,6 +126,9 @@ void hip_mobility_receive(struct hip_association *a, struct now now, const struc
 void hip_mobility_answered(struct hip_association *a, struct now now, struct slice nonce);
 /* No ECHO_RESPONSE_SIGNED came, however often it was asked for. */
 void hip_mobility_unanswered(struct hip_association *a, const struct hip_path *path);
+/* There is something to send and no address for it: the other end's locators are asked again, now and then. A way may
+ * have opened since. */
+void hip_mobility_look(struct hip_association *a, struct now now);
 /* Sends along every path on which the other end may be heard from: for UPDATEs that found no answer. */
 void hip_mobility_send_widely(struct hip_association *a, struct now now, struct slice packet);
 /* The own end of a path as the host's addresses are now. False: it cannot be used any more. */
