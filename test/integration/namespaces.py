@@ -45,14 +45,14 @@ class Namespaces:
     def ip(self, side, *arguments, check=True):
         return run("ip", "-n", self.names[side], *arguments, check=check)
 
-    def sysctl(self, side, setting):
-        run("ip", "netns", "exec", self.names[side], "sysctl", "-qw", setting)
+    def forward(self, value):
+        run("ip", "netns", "exec", self.names["core"], "sh", "-c", f"echo {value} >/proc/sys/net/ipv4/ip_forward")
 
     def make(self):
         for side, name in self.names.items():
             run("ip", "netns", "add", name)
             self.ip(side, "link", "set", "lo", "up")
-        self.sysctl("core", "net.ipv4.ip_forward=0")
+        self.forward(0)
         for host in range(1, self.core_hosts + 1):
             self.ip("core", "addr", "add", self.address(0, host) + "/32", "dev", "lo")
         for net, side in ((1, "a"), (2, "b")):
@@ -67,7 +67,7 @@ class Namespaces:
 
     def open_way(self):
         """From now on a and b reach each other."""
-        self.sysctl("core", "net.ipv4.ip_forward=1")
+        self.forward(1)
         self.ip("a", "route", "replace", "default", "via", self.address(1, 1))
         self.ip("b", "route", "replace", "default", "via", self.address(2, 1))
 
