@@ -69,23 +69,40 @@ static uint32_t hip_client_remaining_s(const struct hip_client *c, struct now no
 	return s > HIP_REGISTRATION_MAX_S ? HIP_REGISTRATION_MAX_S : (uint32_t)s;
 }
 
-/* `p`: the packet that proves it; NULL: none is new. */
-static void hip_client_publish(struct hip_client *c, struct now now, const struct hip_association *a,
-			       const struct hip_packet *p)
+/* Seconds that a packet asks to be served for: what it proves, and no more. */
+static uint32_t hip_registrar_asked_s(const struct hip_packet *p)
 {
-	uint32_t rvs = hip_client_remaining_s(c, now, HIP_SERVICE_RVS);
-	uint32_t relay = hip_client_remaining_s(c, now, HIP_SERVICE_RELAY);
+	struct hip_registration request;
+	struct hip_parameter parameter;
+	struct reader r;
+
+	if (!hip_parameter_find(p, HIP_PARAMETER_REG_REQUEST, &parameter))
+		return 0;
+	r = reader_of(parameter.contents);
+	hip_reg_request_get(&r, &request);
+	return reader_finish(&r) < 0 ? 0 : hip_lifetime_s(request.lifetime);
+}
+
+/* `p`: the packet that proves it; NULL: none is new. The record lasts no longer than that packet asks for, and is
+ * renewed with it for as long as the host is registered. */
+static void hip_client_publish(struct hip_client *c, struct now now, const struct hip_association *a,
+			       const struct hip_packet *p, uint32_t lifetime_s)
+{
+	bool rvs = hip_client_has(c, now, HIP_SERVICE_RVS), relay = hip_client_has(c, now, HIP_SERVICE_RELAY);
 	uint32_t plain = hip_client_remaining_s(c, now, HIP_SERVICE_TRANSPARENT);
 	struct hip_host *h = c->edge->host;
 	uint8_t bytes[HIP_HOST_ID_MAX];
 	char text[HIT_TEXT_SIZE];
-	uint8_t flags = (uint8_t)((rvs > 0 ? HIP_RECORD_RVS : 0) | (relay > 0 ? HIP_RECORD_RELAY : 0));
+	uint8_t flags = (uint8_t)((rvs ? HIP_RECORD_RVS : 0) | (relay ? HIP_RECORD_RELAY : 0));
+	uint32_t served = rvs > relay ? rvs : relay, asked = p == NULL ? 0 : hip_registrar_asked_s(p);
 	int err;
 
 	if (h->records == NULL)
 		return;
+	/* Granted is sometimes more than asked, for the time is kept in whole seconds and has a lower bound; storing peers
+	 * take a record only for as long as its proof asks. */
 	if (flags != 0 && p != NULL)
-		err = hip_publish(h, now, &c->hit, flags, rvs > relay ? rvs : relay, NULL, 0,
+		err = hip_publish(h, now, &c->hit, flags, served < asked ? served : asked, NULL, 0,
 				  hip_registrar_host_id(a, bytes), p->bytes);
 	else if (flags == 0 && plain > 0)
 		err = hip_publish(h, now, &c->hit, HIP_RECORD_PLAIN, plain, NULL, 0, SLICE_EMPTY, SLICE_EMPTY);

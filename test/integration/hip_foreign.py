@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""A HIP host that is no Peal node, and Peal nodes: base exchanges both ways with RSA and ECDSA on either side, and two
+such hosts that find each other through the ring, by edges that are their rendezvous server or control relay."""
+import hip_cryptography as crypto
+import hip_packets as hip
+from hip_daemon import RELAY_UDP_HIP, RENDEZVOUS, Daemon
+from ring import Ring, RingError, wait_until
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def hit_of_peer(peer):
+    return hip.hit_of(peer.request("hip")[1]["hit"])
+
+
+def association(peer, hit):
+    for item in peer.request("hip")[0]:
+        if item.get("what") == "association" and hip.hit_of(item["hit"]) == hit:
+            return item
+    return None
+
+
+def registrations(peer, hit):
+    return [item for item in peer.request("hip")[0]
+            if item.get("what") == "registration" and hip.hit_of(item["hit"]) == hit]
+
+
+def add_rsa(ring, user, **how):
+    """A peer whose key, and with it its Host Identity, is RSA."""
+    folder = ring.folder / f"peer{ring.last_index + 1}"
+    folder.mkdir(mode=0o700)
+    crypto.HostKey.generate(crypto.SUITE_RSA).save(str(folder / "key.pem"))
+    return ring.add(user, **how)
+
+
+def ping_from_peer(peer, hit, seconds=20):
+    return peer.request("hip_ping", target=hip.hit_text(hit), seconds=seconds)[1]["rtt_ms"]
+
+
+def direct(peer, address, keys):
+    """The foreign host begins, with each group and transform; both ping; either ends it."""
+    peer_hit = hit_of_peer(peer)
+    trials = [{"groups": (7,)}, {"groups": (8,), "transforms": (12,)}, {"groups": (3,)}, {"groups": (4, 7)},
+              {"encrypt_host_id": True}]
+    for number, options in enumerate(trials):
+        key = keys[number % len(keys)]
+        with Daemon(key, address, **options) as daemon:
+            daemon.connect(peer_hit, peer.address)
+            up = daemon.wait_for("established")
+            check(up["group_suite"] == peer_hit[3] & 15,
+                  "RHASH is of the Responder's suite")
+            for _ in range(3):
+                daemon.ping(peer_hit)
+            ping_from_peer(peer, key.hit)
+            daemon.update(peer_hit)
+            daemon.wait_for("acknowledged")
+            daemon.wait_for("address_verified")
+            item = association(peer, key.hit)
+            check(item["state"] == "ESTABLISHED" and not item["initiator"], item)
+            daemon.close(peer_hit)
+            daemon.wait_for("closed")
+            wait_until(lambda hit=key.hit: (association(peer, hit) or {"state": "CLOSED"})["state"]
+                       not in ("ESTABLISHED", "R2-SENT"), 5, "the association ends at the peer")
+            check(daemon.count("dropped") == 0, daemon.events)
+        print(f"direct to suite {peer_hit[3] & 15}: from suite {key.suite}, {options}: held")
+
+
+def register(daemon, edge, kind):
+    edge_hit = hit_of_peer(edge)
+    daemon.connect(edge_hit, edge.address, register=[kind])
+    granted = daemon.wait_for("registered", peer=hip.hit_text(edge_hit))
+    check(kind in granted["types"], granted)
+    wait_until(lambda: registrations(edge, daemon.hit), 5, "the edge shows the registration")
+    daemon.ping(edge_hit)
+
+
+def pinged_by_peer(peer, daemon):
+    """The peer begins, knowing the HIT alone: where it is served the ring tells."""
+    rtt = ping_from_peer(peer, daemon.hit, 30)
+    item = association(peer, daemon.hit)
+    check(item["initiator"] and item["state"] == "ESTABLISHED", item)
+    print(f"a node to a registered host of suite {daemon.key.suite}: ping {rtt:.1f} ms, control {item['control']}, "
+          f"data {item['data']}")
+
+
+def carried(a, b, entrance, kind):
+    """b sends its I1 to an edge that a is not registered at."""
+    mark = len(a.events)
+    b.connect(a.hit, entrance.address)
+    b.wait_for("established", peer=hip.hit_text(a.hit))
+    a.wait_for("established", peer=hip.hit_text(b.hit))
+    i1 = a.wait_for("received", since=mark, packet="I1")
+    i2 = a.wait_for("received", since=mark, packet="I2", peer=hip.hit_text(b.hit))
+    if kind == RENDEZVOUS:
+        check(hip.FROM in i1["types"] and hip.RVS_HMAC in i1["types"], f"a rendezvous server says from whom: {i1}")
+        check(i2["source"] == b.address, f"what follows the I1 comes directly: {i2['source']}")
+    else:
+        check(hip.RELAY_FROM in i1["types"] and hip.RELAY_HMAC in i1["types"], f"a relay says from whom: {i1}")
+        check(hip.RELAY_FROM in i2["types"] and i2["source"] != b.address, f"a relay carries the I2 too: {i2}")
+    b.ping(a.hit)
+    a.ping(b.hit)
+    print(f"two hosts through the ring by {'rendezvous' if kind == RENDEZVOUS else 'relay'}: "
+          f"I1 with {i1['types']}, ping {b.wait_for('pong', peer=hip.hit_text(a.hit))['seconds'] * 1e3:.1f} ms")
+
+
+def test(build, folder):
+    keys = [crypto.HostKey.generate(crypto.SUITE_ECDSA), crypto.HostKey.generate(crypto.SUITE_RSA)]
+    ring = Ring(folder, build)
+    edge = {"hip-edge": "true", "hip-edge-lenient": "true"}
+    try:
+        ring.create(["operator", "user2", "user3", "user4"])
+        ring.add("operator", role="bootstrap", options=edge).wait_joined()
+        ring.add("user2", options=edge)
+        ring.add("user3")
+        add_rsa(ring, "user4", options=edge)
+        ring.wait_joined()
+        ring.wait_consistent(4)
+        first, second, third, rsa = ring.peers
+        check(hit_of_peer(first)[3] & 15 == 2 and hit_of_peer(rsa)[3] & 15 == 1, "HITs of both suites")
+        direct(second, ring.address(101), keys)
+        direct(rsa, ring.address(101), keys)
+        for kind in (RENDEZVOUS, RELAY_UDP_HIP):
+            for key in keys:
+                other = crypto.HostKey.generate(key.suite)
+                with Daemon(key, ring.address(101)) as a, Daemon(other, ring.address(102), locators=None) as b:
+                    register(a, first, kind)
+                    carried(a, b, second, kind)
+                    pinged_by_peer(third, a)
+                    a.close(hit_of_peer(first))
+                    a.wait_for("closed")
+    except (RingError, AssertionError, TimeoutError):
+        for peer in ring.peers:
+            lines = [line for line in peer.log().splitlines() if " hip." in line]
+            print(f"--- peer {peer.index}\n" + "\n".join(lines[-25:]))
+        raise
+    finally:
+        ring.stop()
