@@ -12,9 +12,10 @@
  * without scheme and after %-decoding (RFC 7904 section 7).
  *
  * ACCESS_HIT_MATCH: a dictionary whose key is the signer's Node-ID; the value is a struct hip_record whose HIT is the
- * Resource Name, and one of: the HIT is that of the signer's certificate; the proof is an I2 or UPDATE with REG_REQUEST to
- * the HIT of the signer's certificate, with a signature by the HIT's own key, and the record lives no longer than was asked
- * for; or there is no proof and the record says so (HIP_RECORD_PLAIN): edge-vouched. */
+ * Resource Name, whose last destination is the signer, and one of: the HIT is that of the signer's certificate; the
+ * proof is an I2 or UPDATE with REG_REQUEST to the HIT of the signer's certificate, with a signature by the HIT's own
+ * key, and the record lives no longer than was asked for; or there is no proof and the record says so
+ * (HIP_RECORD_PLAIN): edge-vouched. The signer may remove its entry. */
 int MUST_CHECK access_check(const struct security *s, const struct kind *kind,
 			    const struct resource_id *resource, const struct identity *signer,
 			    const struct stored_data_value *value);
