@@ -86,14 +86,15 @@ static uint32_t hip_registrar_asked_s(const struct hip_packet *p)
 /* `p`: the packet that proves it; NULL: none is new. The record lasts no longer than that packet asks for, and is
  * renewed with it for as long as the host is registered. */
 static void hip_client_publish(struct hip_client *c, struct now now, const struct hip_association *a,
-			       const struct hip_packet *p, uint32_t lifetime_s)
+			       const struct hip_packet *p)
 {
-	bool rvs = hip_client_has(c, now, HIP_SERVICE_RVS), relay = hip_client_has(c, now, HIP_SERVICE_RELAY);
+	uint32_t rvs = hip_client_remaining_s(c, now, HIP_SERVICE_RVS);
+	uint32_t relay = hip_client_remaining_s(c, now, HIP_SERVICE_RELAY);
 	uint32_t plain = hip_client_remaining_s(c, now, HIP_SERVICE_TRANSPARENT);
 	struct hip_host *h = c->edge->host;
 	uint8_t bytes[HIP_HOST_ID_MAX];
 	char text[HIT_TEXT_SIZE];
-	uint8_t flags = (uint8_t)((rvs ? HIP_RECORD_RVS : 0) | (relay ? HIP_RECORD_RELAY : 0));
+	uint8_t flags = (uint8_t)((rvs > 0 ? HIP_RECORD_RVS : 0) | (relay > 0 ? HIP_RECORD_RELAY : 0));
 	uint32_t served = rvs > relay ? rvs : relay, asked = p == NULL ? 0 : hip_registrar_asked_s(p);
 	int err;
 

@@ -64,6 +64,8 @@ START_TEST(second_type_is_asked_by_update)
 	ck_assert(registered(&r, 2, &info));
 	ck_assert_uint_le(info.remaining_s, 301);
 	ck_assert_uint_eq(ring_find(&r, &r.f.hosts[RING_B].hit)->flags, HIP_RECORD_RVS | HIP_RECORD_RELAY);
+	/* Its proof is the second packet, which asked for less. */
+	ck_assert_uint_le(ring_find(&r, &r.f.hosts[RING_B].hit)->lifetime_s, 300);
 	ring_end(&r);
 }
 END_TEST
