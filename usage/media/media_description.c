@@ -63,10 +63,11 @@ static int media_begin(struct media_passage *p, enum media_mode mode)
 
 static void media_on_connected(void *ctx, struct now now, const struct hit *hit, int err)
 {
-	const struct media_call *call = ctx;
+	struct media_call *call = ctx;
 	char call_id[128], text[HIT_TEXT_SIZE];
 
 	(void)now;
+	call->is_connecting = false;
 	log_info(call->relay->log, err == 0 ? "media.connected" : "media.unconnected",
 		 "call_id=\"%s\" hit=%s vouched=%s err=%s",
 		 sip_copy(call_id, sizeof(call_id), sip_text_slice(&call->call_id)), hit_text(hit, text),
@@ -79,9 +80,10 @@ static void media_connect(struct media_passage *p, const struct hit *hit)
 	struct hip_hint hint = { .edge = p->m->node };
 	int err;
 
-	if (hit_is_zero(hit) || hip_host_is_established(p->relay->host, hit))
+	if (hit_is_zero(hit) || p->call->is_connecting || hip_host_is_established(p->relay->host, hit))
 		return;
 	media_prefs_hint(p->m->record_prefs, &hint);
+	p->call->is_connecting = true;
 	err = hip_host_connect(p->relay->host, p->now, hit, &hint, media_on_connected, p->call);
 	if (err != 0)
 		media_on_connected(p->call, p->now, hit, err);

@@ -64,6 +64,7 @@ struct media_call {
 	struct media_stream *streams[SDP_MEDIA_MAX];
 	struct media_dialog dialogs[MEDIA_TAGS_MAX];
 	size_t dialog_count;
+	bool is_connecting;       /* hip_host_connect holds a pointer to this */
 	struct instant last;      /* a packet or a word of SIP */
 };
 

@@ -97,6 +97,7 @@ void media_port_give_back(struct media_relay *r, uint16_t port)
 	r->lent[port / 2] = false;
 	r->used_count--;
 	media_output_add(r, &(struct media_effect){ .type = MEDIA_EFFECT_RETURN, .port = port });
+	media_port_want(r);
 }
 
 /* ---- Life ---- */

@@ -177,8 +177,8 @@ void media_stream_from_phone(struct media_relay *r, struct now now, uint16_t por
 	r->counters->media_out++;
 }
 
-/* Where a datagram of the other end goes. Media may overtake the answer to its offer, and the offerer takes it from then
- * on (RFC 3264 5.1): it comes from the host that is expected to answer. */
+/* Where a datagram of the other end goes. Media may overtake the answer to its offer, and the offerer takes it from
+ * then on (RFC 3264 5.1): it comes from the host that is expected to answer. */
 static const struct address *media_stream_target(const struct media_stream *stream, const struct hit *from,
 						 enum media_half half)
 {

@@ -19,7 +19,7 @@ enum sdp_line_type {
 
 struct sdp_line {
 	struct slice text; /* without its end */
-	struct slice end;  /* CRLF, LF or, of the last line, nothing */
+	struct slice end;  /* CRLF, LF or, of the last line, less */
 	enum sdp_line_type type;
 	struct slice value; /* behind the name that makes the type */
 };
@@ -71,7 +71,7 @@ static bool sdp_next_line(struct slice *rest, struct sdp_line *l)
 		return false;
 	feed = memchr(rest->data, '\n', rest->len);
 	len = feed == NULL ? rest->len : (size_t)(feed - rest->data);
-	l->text = slice_of(rest->data, len > 0 && feed != NULL && rest->data[len - 1] == '\r' ? len - 1 : len);
+	l->text = slice_of(rest->data, len > 0 && rest->data[len - 1] == '\r' ? len - 1 : len);
 	l->end = slice_of(rest->data + l->text.len, (feed == NULL ? len : len + 1) - l->text.len);
 	len = l->text.len + l->end.len;
 	*rest = slice_of(rest->data + len, rest->len - len);
@@ -278,6 +278,7 @@ struct sdp_writing {
 	const struct sdp_edit *edit;
 	struct sip_text *out;
 	struct slice end;   /* how lines end here */
+	size_t begin;       /* what `out` held before */
 	size_t media;       /* m= lines met */
 	bool takes_any;
 	bool owes_connection; /* a taken m= line without any address: c= goes behind it and its i= */
@@ -308,8 +309,16 @@ static void sdp_put_address(struct sdp_writing *w)
 	sip_text_add(w->out, "IN %s %s", a->type == ADDRESS_IPV6 ? "IP6" : "IP4", host);
 }
 
+/* What was written last may have been the last line, which need not have an end. */
+static void sdp_end_line(struct sdp_writing *w)
+{
+	if (w->out->len > w->begin && w->out->data[w->out->len - 1] != '\n')
+		sdp_put_end(w, SLICE_EMPTY);
+}
+
 static void sdp_put_connection(struct sdp_writing *w, struct slice end)
 {
+	sdp_end_line(w);
 	sip_text_add(w->out, "c=");
 	sdp_put_address(w);
 	sdp_put_end(w, end);
@@ -331,8 +340,7 @@ static void sdp_end_session(struct sdp_writing *w)
 	if (hit == NULL || w->is_inserted)
 		return;
 	w->is_inserted = true;
-	if (w->out->len > 0 && w->out->data[w->out->len - 1] != '\n')
-		sdp_put_end(w, SLICE_EMPTY);
+	sdp_end_line(w);
 	sip_hex(hit->bytes, HIT_LENGTH, text);
 	sip_text_add(w->out, "a=key-mgmt:host-identity-tag %s", text);
 	sdp_put_end(w, SLICE_EMPTY);
@@ -355,11 +363,7 @@ static void sdp_write_media(struct sdp_writing *w, const struct sdp_line *l)
 	sip_text_bytes(w->out, slice_of(port.data + port.len,
 					(size_t)(l->text.data + l->text.len - (port.data + port.len))));
 	w->owes_connection = !m->has_connection && !w->sdp->has_connection;
-	/* Were it the last line it might have no end. */
-	if (w->owes_connection)
-		sdp_put_end(w, l->end);
-	else
-		sip_text_bytes(w->out, l->end);
+	sip_text_bytes(w->out, l->end);
 }
 
 static void sdp_write_rtcp(struct sdp_writing *w, const struct sdp_line *l)
@@ -429,9 +433,8 @@ static void sdp_write_line(struct sdp_writing *w, const struct sdp_line *l)
 
 int sdp_write(const struct sdp *s, const struct sdp_edit *edit, struct sip_text *out)
 {
-	struct sdp_writing w = { .sdp = s, .edit = edit, .out = out, .end = slice_text("\r\n") };
+	struct sdp_writing w = { .sdp = s, .edit = edit, .out = out, .end = slice_text("\r\n"), .begin = out->len };
 	struct slice rest = s->bytes;
-	size_t before = out->len;
 	struct sdp_line l;
 
 	for (size_t i = 0; i < s->media_count; i++)
@@ -445,5 +448,5 @@ int sdp_write(const struct sdp *s, const struct sdp_edit *edit, struct sip_text 
 	if (w.owes_connection)
 		sdp_put_connection(&w, SLICE_EMPTY);
 	sdp_end_session(&w);
-	return out->len - before > SDP_BYTES_MAX ? ERR_LIMIT : 0;
+	return out->len - w.begin > SDP_BYTES_MAX ? ERR_LIMIT : 0;
 }

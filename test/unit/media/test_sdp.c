@@ -153,6 +153,9 @@ START_TEST(media_without_address_gets_one_behind_its_title)
 {
 	struct sdp_edit e;
 
+	parse("v=0\nm=audio 4000 RTP/AVP 0\ni=title");
+	e = take_all("127.0.0.1");
+	ck_assert_str_eq(written(&e), "v=0\nm=audio 30000 RTP/AVP 0\ni=title\nc=IN IP4 127.0.0.1\n");
 	parse("v=0\nm=audio 4000 RTP/AVP 0\ni=title\na=x\nm=video 5 RTP/AVP 96");
 	e = take_all("127.0.0.1");
 	ck_assert_str_eq(written(&e), "v=0\nm=audio 30000 RTP/AVP 0\ni=title\nc=IN IP4 127.0.0.1\na=x\n"

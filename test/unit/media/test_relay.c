@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls whose media cross between two nodes: what phones see, where their datagrams come out, who is believed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "test/unit/media/media_pair.h"
+#include "test/unit/run.h"
+
+#define ALICE 0
+#define BOB 1
+#define MALLORY 2
+
+#define HEAD(n) "v=0\r\no=- 1 1 IN IP4 127.0." n ".7\r\ns=-\r\nc=IN IP4 127.0." n ".7\r\nt=0 0\r\n"
+#define OFFER HEAD("1") "m=audio 4000 RTP/AVP 0\r\na=candidate:1 1 UDP 1 10.0.0.1 4000 typ host\r\n"
+#define OFFER_VIDEO HEAD("1") "m=audio 4000 RTP/AVP 0\r\nm=video 4010 RTP/AVP 96\r\na=rtcp-mux\r\n"
+#define ANSWER HEAD("2") "m=audio 5000 RTP/AVP 0\r\n"
+#define ANSWER_VIDEO HEAD("2") "m=audio 5000 RTP/AVP 0\r\nm=video 5010 RTP/AVP 96\r\n"
+
+static struct media_pair pair;
+
+/* Alice calls Bob; both ports, as each node tells its own phone. */
+static uint16_t alice_port, bob_port;
+
+static void call(const char *offer, const char *answer)
+{
+	const char *seen = media_pass(&pair, ALICE, BOB, offer, (struct media_said){ .tag = "" });
+
+	bob_port = media_port_of(seen, 0);
+	seen = media_pass(&pair, BOB, ALICE, answer, (struct media_said){ .status = 200, .tag = "t1" });
+	alice_port = media_port_of(seen, 0);
+	media_pair_run(&pair, 200);
+	ck_assert(hip_host_is_established(pair.nodes[ALICE].host->h, &pair.nodes[BOB].host->hit));
+}
+
+static struct media_stream_info stream_of(size_t node, unsigned n)
+{
+	struct media_stream_info out;
+	size_t cursor = 0;
+	bool more;
+
+	do
+		more = media_relay_next_stream(pair.nodes[node].relay, &cursor, &out);
+	while (more && n-- > 0);
+	ck_assert(more);
+	return out;
+}
+
+static size_t streams(size_t node)
+{
+	struct media_stream_info out;
+	size_t cursor = 0, count = 0;
+
+	while (media_relay_next_stream(pair.nodes[node].relay, &cursor, &out))
+		count++;
+	return count;
+}
+
+static void expect_at(size_t node, size_t sent, const char *to, const char *text)
+{
+	char address[ADDRESS_TEXT_SIZE];
+
+	ck_assert_uint_eq(pair.nodes[node].sent, sent);
+	ck_assert_str_eq(address_text(&pair.nodes[node].last.remote, address), to);
+	ck_assert_str_eq(pair.nodes[node].payload, text);
+}
+
+static const char *hit_hex(size_t node)
+{
+	static char text[4][2 * HIT_LENGTH + 1];
+	static unsigned turn;
+	char *out = text[turn++ % 4];
+
+	sip_hex(pair.nodes[node].host->hit.bytes, HIT_LENGTH, out);
+	return out;
+}
+
+/* A description as another node would write it. */
+static const char *from_hit(const char *hex, unsigned port, const char *session, const char *media)
+{
+	static char text[PAIR_TEXT];
+	char colons[40] = "";
+
+	for (size_t i = 0; i < 32; i += 4)
+		snprintf(colons + strlen(colons), 6, "%s%.4s", i > 0 ? ":" : "", hex + i);
+	snprintf(text, sizeof(text), "v=0\r\ns=-\r\nc=IN IP6 %s\r\nt=0 0\r\n%sm=audio %u RTP/AVP 0\r\n%s", colons,
+		 session, port, media);
+	return text;
+}
+
+/* ---- What each side sees ---- */
+
+START_TEST(between_nodes_the_address_is_a_hit)
+{
+	char expected[256], hit[HIT_TEXT_SIZE];
+	struct hit written;
+	const char *at;
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 }), 0);
+	at = strstr(pair.out, "c=IN IP6 ");
+	ck_assert_ptr_nonnull(at);
+	snprintf(hit, sizeof(hit), "%.*s", (int)strcspn(at + 9, "\r"), at + 9);
+	ck_assert_int_eq(hit_parse(hit, &written), 0);
+	ck_assert(hit_equal(&written, &pair.nodes[ALICE].host->hit));
+	snprintf(expected, sizeof(expected), "t=0 0\r\na=key-mgmt:host-identity-tag %s\r\nm=audio %u RTP/AVP 0\r\n",
+		 hit_hex(ALICE), media_port_of(pair.out, 0));
+	ck_assert_ptr_nonnull(strstr(pair.out, expected));
+	ck_assert_ptr_null(strstr(pair.out, "candidate"));
+	ck_assert_ptr_nonnull(strstr(pair.out, "o=- 1 1 IN IP4 127.0.1.7"));
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(each_phone_sees_its_own_node)
+{
+	const char *seen;
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	seen = media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 });
+	ck_assert_ptr_nonnull(strstr(seen, "c=IN IP4 127.0.2.1\r\n"));
+	ck_assert_ptr_null(strstr(seen, "key-mgmt"));
+	ck_assert_uint_eq(media_port_of(seen, 0), stream_of(BOB, 0).port);
+	seen = media_pass(&pair, BOB, ALICE, ANSWER, (struct media_said){ .status = 200, .tag = "t1" });
+	ck_assert_ptr_nonnull(strstr(seen, "c=IN IP4 127.0.1.1\r\n"));
+	ck_assert_ptr_null(strstr(seen, "key-mgmt"));
+	ck_assert_uint_eq(stream_of(ALICE, 0).remote_port, stream_of(BOB, 0).port);
+	ck_assert_uint_eq(stream_of(BOB, 0).remote_port, stream_of(ALICE, 0).port);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(datagrams_cross_both_ways_with_rtcp)
+{
+	size_t esp;
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	call(OFFER, ANSWER);
+	esp = pair.nodes[ALICE].host->sent[0];
+	media_send(&pair, ALICE, 4000, alice_port, "rtp of alice");
+	expect_at(BOB, 1, "127.0.2.7:5000", "rtp of alice");
+	ck_assert_uint_eq(pair.nodes[BOB].last.port, bob_port);
+	ck_assert_uint_eq(pair.nodes[ALICE].host->sent[0], esp + 1);
+	media_send(&pair, ALICE, 4001, (uint16_t)(alice_port + 1), "rtcp of alic");
+	expect_at(BOB, 2, "127.0.2.7:5001", "rtcp of alic");
+	ck_assert_uint_eq(pair.nodes[BOB].last.port, bob_port + 1);
+	media_send(&pair, BOB, 5000, bob_port, "odd");
+	expect_at(ALICE, 1, "127.0.1.7:4000", "odd");
+	media_send(&pair, BOB, 5001, (uint16_t)(bob_port + 1), "");
+	expect_at(ALICE, 2, "127.0.1.7:4001", "");
+	ck_assert_uint_eq(stream_of(ALICE, 0).packets_out, 2);
+	ck_assert_uint_eq(stream_of(ALICE, 0).packets_in, 2);
+	ck_assert_uint_eq(pair.nodes[ALICE].host->counters.media_out, 2);
+	ck_assert_uint_eq(pair.nodes[BOB].host->counters.media_in, 2);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(association_begins_with_the_offer)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 }), 0);
+	media_pair_run(&pair, 100);
+	ck_assert(hip_host_is_established(pair.nodes[ALICE].host->h, &pair.nodes[BOB].host->hit));
+	ck_assert(fixture_logged(&pair.fixture, ALICE, "media.connected call_id=\"c1\""));
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(early_media_passes_before_the_answer_is_final)
+{
+	const char *seen;
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	bob_port = media_port_of(media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 }), 0);
+	seen = media_pass(&pair, BOB, ALICE, ANSWER, (struct media_said){ .status = 183, .tag = "t1" });
+	alice_port = media_port_of(seen, 0);
+	media_pair_run(&pair, 100);
+	media_send(&pair, BOB, 5000, bob_port, "ringing");
+	expect_at(ALICE, 1, "127.0.1.7:4000", "ringing");
+	/* The 200 says the same again. */
+	ck_assert_uint_eq(media_port_of(media_pass(&pair, BOB, ALICE, ANSWER,
+						   (struct media_said){ .status = 200, .tag = "t1" }), 0), alice_port);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(offer_in_the_response_is_answered_in_the_ack)
+{
+	const char *seen;
+
+	media_pair_begin(&pair, MEDIA_HIP_REQUIRE);
+	seen = media_pass(&pair, BOB, ALICE, ANSWER, (struct media_said){ .status = 200, .tag = "t1" });
+	alice_port = media_port_of(seen, 0);
+	/* There is no ring here that would find Bob without a locator. */
+	seen = media_pass(&pair, ALICE, BOB, OFFER,
+			  (struct media_said){ .tag = "t1", .in_dialog = true, .prefs = "(peal.locator=\"192.0.2.2\")" });
+	bob_port = media_port_of(seen, 0);
+	media_pair_run(&pair, 200);
+	media_send(&pair, ALICE, 4000, alice_port, "late");
+	expect_at(BOB, 1, "127.0.2.7:5000", "late");
+	media_pair_end(&pair);
+}
+END_TEST
+
+/* ---- Re-INVITE, hold, refused lines ---- */
+
+START_TEST(video_added_later_gets_ports_of_its_own)
+{
+	const char *seen;
+	struct media_said again = { .in_dialog = true, .tag = "t1" };
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	call(OFFER, ANSWER);
+	ck_assert_uint_eq(streams(ALICE), 1);
+	seen = media_pass(&pair, ALICE, BOB, OFFER_VIDEO, again);
+	ck_assert_uint_eq(media_port_of(seen, 0), bob_port);
+	bob_port = media_port_of(seen, 1);
+	again.status = 200;
+	seen = media_pass(&pair, BOB, ALICE, ANSWER_VIDEO, again);
+	ck_assert_uint_eq(media_port_of(seen, 0), alice_port);
+	ck_assert_uint_eq(streams(ALICE), 2);
+	media_send(&pair, ALICE, 4010, media_port_of(seen, 1), "picture");
+	expect_at(BOB, 1, "127.0.2.7:5010", "picture");
+	ck_assert_str_eq(stream_of(ALICE, 0).kind[0] == 'v' ? stream_of(ALICE, 0).kind : stream_of(ALICE, 1).kind,
+			 "video");
+	/* Video refused again: its ports go back. */
+	again.status = 0;
+	media_pass(&pair, ALICE, BOB, HEAD("1") "m=audio 4000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n", again);
+	again.status = 200;
+	media_pass(&pair, BOB, ALICE, HEAD("2") "m=audio 5000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n", again);
+	ck_assert_uint_eq(streams(ALICE), 1);
+	ck_assert_uint_eq(streams(BOB), 1);
+	ck_assert_uint_eq(pair.nodes[ALICE].returned, 1);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(phone_that_moves_is_followed_once_it_is_answered)
+{
+	struct media_said again = { .in_dialog = true, .tag = "t1", .update = true };
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	call(OFFER, ANSWER);
+	media_pass(&pair, ALICE, BOB, HEAD("1") "m=audio 4444 RTP/AVP 0\r\na=rtcp:4555\r\n", again);
+	media_send(&pair, BOB, 5000, bob_port, "before");
+	expect_at(ALICE, 1, "127.0.1.7:4000", "before");
+	again.status = 200;
+	media_pass(&pair, BOB, ALICE, ANSWER, again);
+	media_send(&pair, BOB, 5000, bob_port, "after");
+	expect_at(ALICE, 2, "127.0.1.7:4444", "after");
+	media_send(&pair, BOB, 5001, (uint16_t)(bob_port + 1), "control");
+	expect_at(ALICE, 3, "127.0.1.7:4555", "control");
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(hold_by_address_reaches_the_other_phone)
+{
+	struct media_said again = { .in_dialog = true, .tag = "t1" };
+	const char *seen;
+
+	media_pair_begin(&pair, MEDIA_HIP_REQUIRE);
+	call(OFFER, ANSWER);
+	seen = media_pass(&pair, ALICE, BOB,
+			  "v=0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=sendonly\r\n", again);
+	ck_assert_ptr_nonnull(strstr(seen, "c=IN IP4 0.0.0.0\r\n"));
+	ck_assert_ptr_nonnull(strstr(seen, "a=sendonly\r\n"));
+	ck_assert_uint_eq(media_port_of(seen, 0), bob_port);
+	again.status = 200;
+	media_pass(&pair, BOB, ALICE, HEAD("2") "m=audio 5000 RTP/AVP 0\r\na=recvonly\r\n", again);
+	media_send(&pair, BOB, 5000, bob_port, "unwanted");
+	ck_assert_uint_eq(pair.nodes[ALICE].sent, 0);
+	/* Music on hold still goes out. */
+	media_send(&pair, ALICE, 4000, alice_port, "music");
+	expect_at(BOB, 1, "127.0.2.7:5000", "music");
+	again.status = 0;
+	media_pass(&pair, ALICE, BOB, OFFER, again);
+	again.status = 200;
+	media_pass(&pair, BOB, ALICE, ANSWER, again);
+	media_send(&pair, BOB, 5000, bob_port, "back");
+	expect_at(ALICE, 1, "127.0.1.7:4000", "back");
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(line_that_cannot_be_carried_is_disabled)
+{
+	const char *seen;
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	seen = media_pass(&pair, ALICE, BOB,
+			  HEAD("1") "m=audio 4000 RTP/SAVP 0\r\nm=message 2855 TCP/MSRP *\r\n"
+				    "m=video 6000/2 RTP/AVP 31\r\nm=image 7000 udptl t38\r\n",
+			  (struct media_said){ 0 });
+	ck_assert_uint_ne(media_port_of(seen, 0), 0);
+	ck_assert_ptr_nonnull(strstr(seen, "m=message 0 TCP/MSRP *\r\n"));
+	ck_assert_ptr_nonnull(strstr(seen, "m=video 0 RTP/AVP 31\r\n"));
+	ck_assert_uint_ne(media_port_of(seen, 3), 0);
+	media_pair_end(&pair);
+}
+END_TEST
+
+/* ---- Who may send ---- */
+
+START_TEST(phone_is_answered_where_it_sends_from_within_its_address)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	call(OFFER, ANSWER);
+	media_send_from(&pair, ALICE, "127.0.1.7:9999", alice_port, "from another port");
+	expect_at(BOB, 1, "127.0.2.7:5000", "from another port");
+	media_send(&pair, BOB, 5000, bob_port, "back there");
+	expect_at(ALICE, 1, "127.0.1.7:9999", "back there");
+	media_send_from(&pair, ALICE, "127.0.1.8:4000", alice_port, "from another host");
+	ck_assert_uint_eq(pair.nodes[BOB].sent, 1);
+	ck_assert_uint_eq(stream_of(ALICE, 0).dropped, 1);
+	media_send(&pair, BOB, 5000, bob_port, "still there");
+	expect_at(ALICE, 2, "127.0.1.7:9999", "still there");
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(phone_behind_a_translator_is_found_where_its_signalling_comes_from)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	call("v=0\r\ns=-\r\nc=IN IP4 192.168.1.5\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n", ANSWER);
+	media_send_from(&pair, ALICE, "127.0.1.7:40123", alice_port, "hello");
+	expect_at(BOB, 1, "127.0.2.7:5000", "hello");
+	media_send(&pair, BOB, 5000, bob_port, "found");
+	expect_at(ALICE, 1, "127.0.1.7:40123", "found");
+	media_pair_end(&pair);
+}
+END_TEST
+
+/* A UDP datagram between HITs; `sum` is added to its checksum. */
+static void inject(size_t from, size_t to, uint16_t port, uint16_t sum, bool no_checksum)
+{
+	uint8_t bytes[8 + 4] = { 0x75, 0x30, (uint8_t)(port >> 8), (uint8_t)port, 0, 12, 0, 0, 'e', 'v', 'i', 'l' };
+	const uint8_t *hits[2] = { pair.nodes[from].host->hit.bytes, pair.nodes[to].host->hit.bytes };
+	struct slice part = slice_of(bytes, sizeof(bytes));
+	uint32_t total = 17 + 12;
+
+	for (size_t i = 0; i < 32; i += 2)
+		total += (uint32_t)hits[i / 16][i % 16] << 8 | hits[i / 16][i % 16 + 1];
+	for (size_t i = 0; i < sizeof(bytes); i += 2)
+		total += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+	while (total >> 16 != 0)
+		total = (total & 0xffff) + (total >> 16);
+	total = (uint16_t)(~total + sum);
+	if (!no_checksum) {
+		bytes[6] = (uint8_t)(total >> 8);
+		bytes[7] = (uint8_t)total;
+	}
+	ck_assert_int_eq(hip_host_send(pair.nodes[from].host->h, pair.fixture.now, &pair.nodes[to].host->hit, 17, &part,
+				       1), 0);
+	media_pair_run(&pair, 200);
+}
+
+START_TEST(datagram_from_another_hit_goes_nowhere)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	call(OFFER, ANSWER);
+	fixture_join(&pair.fixture, MALLORY, BOB);
+	inject(MALLORY, BOB, bob_port, 0, false);
+	ck_assert_uint_eq(pair.nodes[BOB].sent, 0);
+	ck_assert_uint_eq(stream_of(BOB, 0).dropped, 1);
+	/* The same from whom the call is with, by any port of its own. */
+	inject(ALICE, BOB, bob_port, 0, false);
+	expect_at(BOB, 1, "127.0.2.7:5000", "evil");
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(datagram_without_a_right_checksum_goes_nowhere)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	call(OFFER, ANSWER);
+	inject(ALICE, BOB, bob_port, 1, false);
+	inject(ALICE, BOB, bob_port, 0, true);
+	ck_assert_uint_eq(pair.nodes[BOB].sent, 0);
+	ck_assert_uint_eq(pair.nodes[BOB].host->counters.media_lost, 2);
+	/* A port that is not lent is not ours: perhaps the kernel's. */
+	inject(ALICE, BOB, 9, 0, false);
+	ck_assert_uint_eq(pair.nodes[BOB].host->payloads, 1);
+	media_pair_end(&pair);
+}
+END_TEST
+
+/* ---- Whom the key belongs to ---- */
+
+static void expect_protection(size_t node, const char *vouched, size_t with)
+{
+	const struct sip_media *s = &pair.nodes[node].sip;
+	const char *said;
+	struct hit hit;
+
+	ck_assert(s->ops->protection(s->ctx, slice_text("c1"), &hit, &said));
+	ck_assert_str_eq(said, vouched);
+	ck_assert(hit_equal(&hit, &pair.nodes[with].host->hit));
+}
+
+START_TEST(key_of_the_certificate_is_vouched_for_by_it)
+{
+	const struct hip_known *known;
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	call(OFFER, ANSWER);
+	expect_protection(ALICE, "certificate", BOB);
+	expect_protection(BOB, "certificate", ALICE);
+	known = hip_pool_find(hip_host_pool(pair.nodes[BOB].host->h), pair.fixture.now, &pair.nodes[ALICE].host->hit);
+	ck_assert_ptr_nonnull(known);
+	ck_assert_str_eq(known->user, "alice@example.org");
+	ck_assert_str_eq(known->dialog, "c1");
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(key_told_for_another_name_is_only_told)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ .aor = "carol@example.org" });
+	expect_protection(BOB, "link", ALICE);
+	media_pair_end(&pair);
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	pair.nodes[ALICE].is_vouched = false;
+	media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 });
+	expect_protection(BOB, "link", ALICE);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(key_of_a_signed_record_is_vouched_for_by_it)
+{
+	char prefs[128];
+
+	/* Bob's media end is a host of its own (Mallory's key stands for it here), as his signed record says. */
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	snprintf(prefs, sizeof(prefs), "(& (sip.schemes=SIP) (peal.hit=\"%s\"))", hit_hex(MALLORY));
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ .prefs = prefs }), 0);
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, from_hit(hit_hex(MALLORY), 7000, "", ""),
+				  (struct media_said){ .status = 200, .tag = "t1" }), 0);
+	expect_protection(ALICE, "record", MALLORY);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(changed_key_of_a_known_name_is_refused)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ .aor = "carol@example.org" });
+	ck_assert_int_eq(media_out(&pair, MALLORY, BOB, OFFER, (struct media_said){ .call_id = "c2" }), 0);
+	ck_assert_int_eq(media_in(&pair, BOB, MALLORY, strdup(pair.out),
+				  (struct media_said){ .call_id = "c2", .aor = "carol@example.org" }), ERR_FORBIDDEN);
+	ck_assert_str_eq(pair.reason, "Host Identity of carol@example.org has changed");
+	ck_assert(fixture_logged(&pair.fixture, BOB, "identity.changed"));
+	ck_assert_uint_eq(pair.nodes[BOB].host->counters.media_refused, 1);
+	ck_assert_uint_eq(streams(BOB), 1);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(nameless_callers_are_not_bound_to_one_key)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ .aor = "anonymous@anonymous.invalid" });
+	expect_protection(BOB, "certificate", ALICE);
+	media_pass(&pair, MALLORY, BOB, OFFER,
+		   (struct media_said){ .call_id = "c2", .aor = "anonymous@anonymous.invalid" });
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(key_that_changes_within_a_call_is_refused_unless_it_is_its_nodes)
+{
+	struct media_said again = { .in_dialog = true, .tag = "t1" };
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	call(OFFER, ANSWER);
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, from_hit(hit_hex(MALLORY), 7000, "", ""), again), ERR_FORBIDDEN);
+	ck_assert_str_eq(pair.reason, "Host Identity changed within the call");
+	/* Another node cannot come into the call. */
+	ck_assert_int_eq(media_in(&pair, ALICE, MALLORY, from_hit(hit_hex(MALLORY), 7000, "", ""), again), ERR_FORBIDDEN);
+	/* The protection is what it was. */
+	expect_protection(ALICE, "certificate", BOB);
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, from_hit(hit_hex(BOB), 7000, "", ""), again), 0);
+	media_pair_end(&pair);
+}
+END_TEST
+
+static void base64(struct slice in, char *out)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+	for (size_t i = 0; i < in.len; i += 3) {
+		uint32_t v = (uint32_t)in.data[i] << 16 | (i + 1 < in.len ? (uint32_t)in.data[i + 1] << 8 : 0) |
+			     (i + 2 < in.len ? in.data[i + 2] : 0);
+
+		*out++ = digits[v >> 18 & 63];
+		*out++ = digits[v >> 12 & 63];
+		*out++ = i + 1 < in.len ? digits[v >> 6 & 63] : '=';
+		*out++ = i + 2 < in.len ? digits[v & 63] : '=';
+	}
+	*out = '\0';
+}
+
+START_TEST(host_identity_must_give_its_hit)
+{
+	const struct host_security *s;
+	char line[2048], identity[1200];
+	struct media_said said = { .call_id = "hi" };
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	s = hip_host_security(pair.nodes[ALICE].host->h);
+	base64(s->ops->own_identity(s->ctx), identity);
+	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\na=key-mgmt:host-identity %s\r\n",
+		 hit_hex(ALICE), identity);
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, line, ""), said), 0);
+	/* The identity alone gives the HIT, too; in k= and at the m= line. */
+	said.call_id = "hi2";
+	snprintf(line, sizeof(line), "k=host-identity:%s\r\n", identity);
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, "", line), said), 0);
+	said.call_id = "hi3";
+	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\na=key-mgmt:host-identity %s\r\n",
+		 hit_hex(MALLORY), identity);
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(MALLORY), 7000, line, ""), said), ERR_FORBIDDEN);
+	ck_assert_uint_eq(pair.nodes[BOB].host->counters.hip_identity, 1);
+	/* An address that is none of the HITs told. */
+	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\n", hit_hex(ALICE));
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(MALLORY), 7000, line, ""), said), ERR_FORBIDDEN);
+	/* Our own. */
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(BOB), 7000, "", ""), said), ERR_FORBIDDEN);
+	ck_assert_uint_eq(streams(BOB), 2);
+	media_pair_end(&pair);
+}
+END_TEST
+
+/* ---- Policy ---- */
+
+START_TEST(node_that_cannot_is_called_as_phones_do_or_not_at_all)
+{
+	struct media_said no_hip = { .prefs = "(sip.schemes=SIP)" };
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, no_hip), 0);
+	ck_assert_str_eq(pair.out, OFFER);
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, ANSWER, (struct media_said){ .status = 200 }), 0);
+	ck_assert_str_eq(pair.out, ANSWER);
+	ck_assert_uint_eq(streams(ALICE), 0);
+	media_pair_end(&pair);
+	media_pair_begin(&pair, MEDIA_HIP_REQUIRE);
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, no_hip), ERR_FORBIDDEN);
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, OFFER, no_hip), ERR_FORBIDDEN);
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, "", no_hip), ERR_FORBIDDEN);
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, "v=1", no_hip), ERR_MALFORMED);
+	ck_assert_uint_eq(pair.nodes[ALICE].host->counters.media_refused, 4);
+	media_pair_end(&pair);
+	media_pair_begin(&pair, MEDIA_HIP_OFF);
+	ck_assert_str_eq(pair.nodes[ALICE].sip.ops->record_prefs(pair.nodes[ALICE].sip.ctx, pair.out, 512), "");
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 }), 0);
+	ck_assert_str_eq(pair.out, OFFER);
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, from_hit(hit_hex(BOB), 7000, "", ""), no_hip), ERR_FORBIDDEN);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(answer_that_leaves_the_protection_is_refused)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 }), 0);
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, ANSWER, (struct media_said){ .status = 200 }), ERR_FORBIDDEN);
+	/* All lines refused: that is an answer. */
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, HEAD("2") "m=audio 0 RTP/AVP 0\r\n",
+				  (struct media_said){ .status = 200 }), 0);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(phones_that_know_hip_are_left_alone)
+{
+	const char *offer = HEAD("1") "k=host-identity-tag:2001002400112233445566778899aabb\r\nm=audio 4 RTP/AVP 0\r\n";
+	const struct hip_known *known;
+	struct hit hit;
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	ck_assert_str_eq(media_pass(&pair, ALICE, BOB, offer, (struct media_said){ 0 }), offer);
+	ck_assert_str_eq(media_pass(&pair, BOB, ALICE, ANSWER, (struct media_said){ .status = 200 }), ANSWER);
+	ck_assert_uint_eq(streams(ALICE) + streams(BOB), 0);
+	ck_assert_int_eq(hit_parse("2001002400112233445566778899aabb", &hit), 0);
+	known = hip_pool_find(hip_host_pool(pair.nodes[BOB].host->h), pair.fixture.now, &hit);
+	ck_assert_ptr_nonnull(known);
+	ck_assert_str_eq(known->user, "alice@example.org");
+	ck_assert_int_eq(known->vouched, HIP_VOUCHED_SDP);
+	media_pair_end(&pair);
+}
+END_TEST
+
+/* ---- Ports and ends ---- */
+
+START_TEST(ports_are_wanted_ahead_and_go_back)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	ck_assert_uint_eq(pair.nodes[ALICE].lent, MEDIA_PORTS_SPARE);
+	call(OFFER, ANSWER);
+	ck_assert_uint_eq(pair.nodes[ALICE].lent, MEDIA_PORTS_SPARE + 1);
+	media_over(&pair, ALICE, MALLORY, "c1", "t1");
+	media_over(&pair, ALICE, BOB, "c2", "t1");
+	media_over(&pair, ALICE, BOB, "c1", "t9"); /* not the dialog that there is */
+	ck_assert_uint_eq(streams(ALICE), 1);
+	media_over(&pair, ALICE, BOB, "c1", "t1");
+	media_over(&pair, ALICE, BOB, "c1", "t1");
+	ck_assert_uint_eq(streams(ALICE), 0);
+	ck_assert_uint_eq(pair.nodes[ALICE].returned, 1);
+	media_send(&pair, ALICE, 4000, alice_port, "too late");
+	ck_assert_uint_eq(pair.nodes[BOB].sent, 0);
+	ck_assert(fixture_logged(&pair.fixture, ALICE, "media.ended call_id=\"c1\" why=over"));
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(call_without_a_port_left_is_refused)
+{
+	media_pair_begin_with(&pair, &(struct media_relay_options){ .streams_max = 2 });
+	ck_assert_uint_eq(pair.nodes[ALICE].lent, 2);
+	media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 });
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER_VIDEO, (struct media_said){ .call_id = "c2" }), ERR_LIMIT);
+	ck_assert_uint_eq(streams(ALICE), 1);
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ .call_id = "c2" }), 0);
+	media_pair_end(&pair);
+	/* The node has none to lend: it is asked again with the next call. */
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	for (int i = 0; i < MEDIA_PORTS_SPARE; i++) {
+		char call_id[16];
+
+		pair.nodes[ALICE].no_ports = true;
+		snprintf(call_id, sizeof(call_id), "x%d", i);
+		ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ .call_id = call_id }), 0);
+	}
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ .call_id = "y" }), ERR_LIMIT);
+	pair.nodes[ALICE].no_ports = false;
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ .call_id = "y" }), ERR_LIMIT);
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ .call_id = "y" }), 0);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(answers_of_two_phones_share_the_callers_port)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 }), 0);
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, from_hit(hit_hex(BOB), 7000, "", ""),
+				  (struct media_said){ .status = 200, .tag = "one" }), 0);
+	alice_port = media_port_of(pair.out, 0);
+	ck_assert_int_eq(media_in(&pair, ALICE, BOB, from_hit(hit_hex(BOB), 7002, "", ""),
+				  (struct media_said){ .status = 200, .tag = "two" }), 0);
+	ck_assert_uint_eq(media_port_of(pair.out, 0), alice_port);
+	ck_assert_uint_eq(stream_of(ALICE, 0).remote_port, 7002);
+	/* The caller keeps the first. */
+	media_over(&pair, ALICE, BOB, "c1", "two");
+	ck_assert_uint_eq(stream_of(ALICE, 0).remote_port, 7000);
+	media_over(&pair, ALICE, BOB, "c1", "");
+	ck_assert_uint_eq(streams(ALICE), 1);
+	media_over(&pair, ALICE, BOB, "c1", "one");
+	ck_assert_uint_eq(streams(ALICE), 0);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(call_that_never_came_to_be_is_forgotten)
+{
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 });
+	media_over(&pair, ALICE, BOB, "c1", "");
+	media_over(&pair, BOB, ALICE, "c1", "");
+	ck_assert_uint_eq(streams(ALICE) + streams(BOB), 0);
+	media_pair_run(&pair, 300); /* the exchange's end finds nobody */
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(silent_call_ends_by_itself)
+{
+	struct usage u;
+
+	media_pair_begin_with(&pair, &(struct media_relay_options){ .idle_s = 100 });
+	call(OFFER, ANSWER);
+	u = media_relay_port(pair.nodes[ALICE].relay);
+	pair.fixture.now.mono.us += 80000000;
+	media_send(&pair, ALICE, 4000, alice_port, "still here");
+	pair.fixture.now.mono.us += 80000000;
+	u.ops->expire(u.ctx, pair.fixture.now);
+	ck_assert_uint_eq(streams(ALICE), 1);
+	pair.fixture.now.mono.us += 121000000;
+	u.ops->expire(u.ctx, pair.fixture.now);
+	ck_assert_uint_eq(streams(ALICE), 0);
+	ck_assert(fixture_logged(&pair.fixture, ALICE, "why=idle"));
+	media_pair_end(&pair);
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_TESTS(
+		"media_relay", between_nodes_the_address_is_a_hit, each_phone_sees_its_own_node,
+		datagrams_cross_both_ways_with_rtcp, association_begins_with_the_offer,
+		early_media_passes_before_the_answer_is_final, offer_in_the_response_is_answered_in_the_ack,
+		video_added_later_gets_ports_of_its_own, phone_that_moves_is_followed_once_it_is_answered,
+		hold_by_address_reaches_the_other_phone, line_that_cannot_be_carried_is_disabled,
+		phone_is_answered_where_it_sends_from_within_its_address,
+		phone_behind_a_translator_is_found_where_its_signalling_comes_from,
+		datagram_from_another_hit_goes_nowhere, datagram_without_a_right_checksum_goes_nowhere,
+		key_of_the_certificate_is_vouched_for_by_it, key_told_for_another_name_is_only_told,
+		key_of_a_signed_record_is_vouched_for_by_it, changed_key_of_a_known_name_is_refused,
+		nameless_callers_are_not_bound_to_one_key,
+		key_that_changes_within_a_call_is_refused_unless_it_is_its_nodes, host_identity_must_give_its_hit,
+		node_that_cannot_is_called_as_phones_do_or_not_at_all, answer_that_leaves_the_protection_is_refused,
+		phones_that_know_hip_are_left_alone, ports_are_wanted_ahead_and_go_back,
+		call_without_a_port_left_is_refused, answers_of_two_phones_share_the_callers_port,
+		call_that_never_came_to_be_is_forgotten, silent_call_ends_by_itself);
+}
