@@ -84,15 +84,18 @@ def pinged_by_peer(peer, daemon):
     check(item["initiator"] and item["state"] == "ESTABLISHED", item)
     print(f"a node to a registered host of suite {daemon.key.suite}: ping {rtt:.1f} ms, control {item['control']}, "
           f"data {item['data']}")
+    mark = len(daemon.events)
+    daemon.close(hit_of_peer(peer))
+    daemon.wait_for("closed", since=mark)
 
 
 def carried(a, b, entrance, kind):
-    """b sends its I1 to an edge that a is not registered at."""
+    """b sends its I1 for a to an edge: a's own, or one from which the ring carries it to a's."""
     mark = len(a.events)
     b.connect(a.hit, entrance.address)
     b.wait_for("established", peer=hip.hit_text(a.hit))
     a.wait_for("established", peer=hip.hit_text(b.hit))
-    i1 = a.wait_for("received", since=mark, packet="I1")
+    i1 = a.wait_for("received", since=mark, packet="I1", peer=hip.hit_text(b.hit))
     i2 = a.wait_for("received", since=mark, packet="I2", peer=hip.hit_text(b.hit))
     if kind == RENDEZVOUS:
         check(hip.FROM in i1["types"] and hip.RVS_HMAC in i1["types"], f"a rendezvous server says from whom: {i1}")
@@ -102,7 +105,7 @@ def carried(a, b, entrance, kind):
         check(hip.RELAY_FROM in i2["types"] and i2["source"] != b.address, f"a relay carries the I2 too: {i2}")
     b.ping(a.hit)
     a.ping(b.hit)
-    print(f"two hosts through the ring by {'rendezvous' if kind == RENDEZVOUS else 'relay'}: "
+    print(f"two hosts by peer {entrance.index} and {'rendezvous' if kind == RENDEZVOUS else 'relay'}: "
           f"I1 with {i1['types']}, ping {b.wait_for('pong', peer=hip.hit_text(a.hit))['seconds'] * 1e3:.1f} ms")
 
 
@@ -124,13 +127,17 @@ def test(build, folder):
         direct(rsa, ring.address(101), keys)
         for kind in (RENDEZVOUS, RELAY_UDP_HIP):
             for key in keys:
-                other = crypto.HostKey.generate(key.suite)
-                with Daemon(key, ring.address(101)) as a, Daemon(other, ring.address(102), locators=None) as b:
+                # Who announces no locator has no address for ESP: the ring carries control packets only.
+                with Daemon(key, ring.address(101), locators=ring.address(101)) as a:
                     register(a, first, kind)
-                    carried(a, b, second, kind)
+                    for entrance in (second, first):
+                        locator = ring.address(102) if kind == RELAY_UDP_HIP and entrance is second else None
+                        with Daemon(crypto.HostKey.generate(key.suite), ring.address(102), locators=locator) as b:
+                            carried(a, b, entrance, kind)
                     pinged_by_peer(third, a)
+                    mark = len(a.events)
                     a.close(hit_of_peer(first))
-                    a.wait_for("closed")
+                    a.wait_for("closed", since=mark)
     except (RingError, AssertionError, TimeoutError):
         for peer in ring.peers:
             lines = [line for line in peer.log().splitlines() if " hip." in line]
