@@ -168,12 +168,13 @@ static int store_place_values(const struct store_part *part)
 }
 
 /* HIT-MATCH: entries for which no HIT gave its word have half of the room, so that nobody crowds out those that are
- * proven. One that takes the place of another is always welcome. */
-static bool store_has_room_unproven(const struct store_part *part)
+ * proven. One that takes the place of another is always welcome: so there may be more of them in the end, and who is
+ * handed them over does not count again. */
+static bool store_has_room_unproven(const struct store_work *w, const struct store_part *part)
 {
 	size_t unproven = 0, added = 0;
 
-	if (part->kind->access != ACCESS_HIT_MATCH)
+	if (part->kind->access != ACCESS_HIT_MATCH || w->req.replica_number > 0)
 		return true;
 	for (size_t i = 0; part->stored != NULL && i < part->stored->count; i++)
 		unproven += access_hit_is_unproven(&part->stored->values[i]->data.value);
@@ -209,7 +210,7 @@ static int store_check_limits(const struct store_work *w, const struct store_par
 		existing -= old != NULL && old->data.value.data.exists;
 	}
 	if (existing > part->kind->max_count || entries > 2 * (size_t)part->kind->max_count ||
-	    !store_has_room_unproven(part))
+	    !store_has_room_unproven(w, part))
 		return ERR_DATA_TOO_LARGE;
 	if (st->values + part->count > STORE_VALUES_MAX || st->bytes + w->request->body.len > STORE_BYTES_MAX)
 		return ERR_LIMIT;
