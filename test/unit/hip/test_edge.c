@@ -3,6 +3,7 @@
 #include "test/unit/run.h"
 
 #include "test/unit/hip/hip_ring.h"
+#include "usage/hip/hip_update.h"
 
 static struct hip_parameter parameter_of(const struct ring_seen *s, uint16_t type)
 {
@@ -154,13 +155,15 @@ START_TEST(update_goes_through_the_rvs)
 	r.seen_count = 0;
 	a = fixture_association(&r.f, RING_A, RING_B);
 	hip_packet_begin(&w, HIP_UPDATE, 0, &r.f.hosts[RING_A].hit, &r.f.hosts[RING_B].hit);
-	hip_seq_put(&w, 0x7f);
+	hip_seq_put(&w, hip_update_of(a)->next_id);
 	hip_seal_mac(a, &w);
 	ck_assert_int_eq(hip_seal_signature(a->host, &w), 0);
 	fixture_inject(&r.f, RING_EDGE_B, &r.f.hosts[RING_A].at, writer_slice(&w));
 	fixture_run(&r.f, 1000);
 	ck_assert_uint_ne(parameter_of(ring_seen(&r, RING_B, false, HIP_UPDATE), HIP_PARAMETER_FROM).type, 0);
 	ck_assert_uint_ne(parameter_of(ring_seen(&r, RING_B, false, HIP_UPDATE), HIP_PARAMETER_RVS_HMAC).type, 0);
+	ck_assert_uint_ne(parameter_of(ring_seen(&r, RING_A, false, HIP_UPDATE), HIP_PARAMETER_ACK).type, 0);
+	ck_assert_uint_ne(parameter_of(ring_seen(&r, RING_A, false, HIP_UPDATE), HIP_PARAMETER_VIA_RVS).type, 0);
 	ring_end(&r);
 }
 END_TEST

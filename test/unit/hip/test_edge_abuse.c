@@ -3,6 +3,7 @@
  * the rules of the modes refuse. */
 #include "test/unit/run.h"
 
+#include <stdio.h>
 #include <time.h>
 
 #include "test/unit/hip/hip_ring.h"
