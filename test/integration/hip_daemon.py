@@ -148,6 +148,10 @@ class Daemon:
         """An UPDATE with SEQ and ECHO_REQUEST_SIGNED, and LOCATOR_SET when there are `locators`."""
         self._command(self._update, hit, locators, new_path)
 
+    def move(self, address, port=hip.PORT):
+        """Leaves its UDP address for another, and tells the peers (RFC 8046 3.2.1)."""
+        self._command(self._move, address, port)
+
     def close(self, hit):
         self._command(self._close, hit)
 
@@ -568,6 +572,15 @@ class Daemon:
             parameters.append(tlv(hip.ESP_INFO, struct.pack(">HHII", 0, a.keymat.index, a.own_spi, a.own_spi)))
         a.update_id += 1
         self._send_until_answered(a, self._sealed(hip.UPDATE, a, parameters), a.path)
+
+    def _move(self, address, port):
+        self.sockets["udp"].close()
+        self.sockets["udp"] = socket.socket(self.family, socket.SOCK_DGRAM)
+        self.sockets["udp"].bind((address, port))
+        self.address = address
+        for a in self.associations.values():
+            if a.state == "ESTABLISHED" and a.path.transport == "udp":
+                self._update(a.peer_hit, [address], None)
 
     def _got_update(self, packet, path):
         a = self.associations.get(packet.sender) or Association(packet.sender)

@@ -65,6 +65,21 @@ def exchange(keys, left=None, right=None, transport="udp"):
         return up
 
 
+def mobility(keys):
+    """One end moves; the other checks the new address before it sends there."""
+    a, b = pair(keys)
+    with a, b:
+        a.connect(b.hit, b.address)
+        a.wait_for("established")
+        b.wait_for("established")
+        moved = addresses(1)[0]
+        a.move(moved)
+        check(b.wait_for("address_verified")["address"] == moved, "the new address answers")
+        b.ping(a.hit)
+        check(b.wait_for("esp")["source"] == moved, "ESP comes from the new address")
+        a.ping(b.hit)
+
+
 def crossing(keys):
     """Both begin at once; one association comes of it."""
     a, b = pair(keys)
@@ -158,6 +173,7 @@ def test(build, folder):
         check(up["esp"] == transform, "the transform that both have")
     exchange(keys[1], {"encrypt_host_id": True, "nat_mode": True}, {"nat_mode": True, "domain": b"b@peal.example"})
     exchange((crypto.HostKey.generate(2, bare_point=True), keys[2][1]), {"locators": None, "ciphers": (2,)})
+    mobility(keys[2])
     crossing(keys[2])
     refusals(keys[2])
     rendezvous(keys[2])

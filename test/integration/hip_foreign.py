@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A HIP host that is no Peal node, and Peal nodes: base exchanges both ways with RSA and ECDSA on either side, and two
 such hosts that find each other through the ring, by edges that are their rendezvous server or control relay."""
+import os
+
 import hip_cryptography as crypto
 import hip_packets as hip
 from hip_daemon import RELAY_UDP_HIP, RENDEZVOUS, Daemon
@@ -68,6 +70,42 @@ def direct(peer, address, keys):
         print(f"direct to suite {peer_hit[3] & 15}: from suite {key.suite}, {options}: held")
 
 
+def moved(peer, here, there, key):
+    """The foreign host changes its address; the peer checks the new one, and ESP goes on without a new exchange."""
+    peer_hit = hit_of_peer(peer)
+    with Daemon(key, here) as daemon:
+        daemon.connect(peer_hit, peer.address)
+        daemon.wait_for("established")
+        daemon.ping(peer_hit)
+        mark = len(daemon.events)
+        daemon.move(there)
+        daemon.wait_for("acknowledged", since=mark)
+        wait_until(lambda: there in association(peer, key.hit)["data"], 5, "data go to the new address")
+        ping_from_peer(peer, key.hit)
+        daemon.ping(peer_hit)
+        check(daemon.count("sent", packet="I1") == 1, "no second exchange")
+        echo = [e for e in daemon.events[mark:] if e["event"] == "received" and hip.ECHO_REQUEST_SIGNED in e["types"]]
+        check(echo, "the new address was asked whether it is there")
+        daemon.close(peer_hit)
+        daemon.wait_for("closed")
+    print(f"a host of suite {key.suite} moved: data follow after an address check")
+
+
+def raw(peer, address, key):
+    """Protocol 139 with checksums, ESP as protocol 50."""
+    peer_hit = hit_of_peer(peer)
+    with Daemon(key, address, transports=("raw",)) as daemon:
+        daemon.connect(peer_hit, peer.address, transport="raw")
+        daemon.wait_for("established")
+        daemon.ping(peer_hit)
+        ping_from_peer(peer, key.hit)
+        check(association(peer, key.hit)["data"].startswith("raw"), association(peer, key.hit))
+        daemon.close(peer_hit)
+        daemon.wait_for("closed")
+        check(daemon.count("dropped") == 0, daemon.events)
+    print(f"raw protocol 139, suite {key.suite}: held")
+
+
 def register(daemon, edge, kind):
     edge_hit = hit_of_peer(edge)
     daemon.connect(edge_hit, edge.address, register=[kind])
@@ -116,7 +154,7 @@ def test(build, folder):
     try:
         ring.create(["operator", "user2", "user3", "user4"])
         ring.add("operator", role="bootstrap", options=edge).wait_joined()
-        ring.add("user2", options=edge)
+        ring.add("user2", options={**edge, "hip-raw": "true" if os.geteuid() == 0 else "false"})
         ring.add("user3")
         add_rsa(ring, "user4", options=edge)
         ring.wait_joined()
@@ -125,6 +163,12 @@ def test(build, folder):
         check(hit_of_peer(first)[3] & 15 == 2 and hit_of_peer(rsa)[3] & 15 == 1, "HITs of both suites")
         direct(second, ring.address(101), keys)
         direct(rsa, ring.address(101), keys)
+        for key in keys:
+            moved(second, ring.address(101), ring.address(103), key)
+            if os.geteuid() == 0:
+                raw(second, ring.address(101), key)
+            else:
+                print("raw protocol 139: not tried, it needs root")
         for kind in (RENDEZVOUS, RELAY_UDP_HIP):
             for key in keys:
                 # Who announces no locator has no address for ESP: the ring carries control packets only.
