@@ -100,8 +100,8 @@ static void hip_client_publish(struct hip_client *c, struct now now, const struc
 
 	if (h->records == NULL)
 		return;
-	/* Granted is sometimes more than asked, for the time is kept in whole seconds and has a lower bound; storing peers
-	 * take a record only for as long as its proof asks. */
+	/* Granted is sometimes more than asked, for the time is kept in whole seconds and has a lower bound;
+	 * storing peers take a record only for as long as its proof asks. */
 	if (flags != 0 && p != NULL)
 		err = hip_publish(h, now, &c->hit, flags, served < asked ? served : asked, NULL, 0,
 				  hip_registrar_host_id(a, bytes), p->bytes);

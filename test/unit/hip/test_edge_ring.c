@@ -40,8 +40,8 @@ static void register_at(struct hip_world *x, size_t client, size_t server, uint8
 {
 	struct address at = hip_world_address(x, server);
 
-	ck_assert_int_eq(hip_host_register(hip_world_host(x, client), hip_world_now(x, client), hip_world_hit(x, server),
-					   &at, type, lifetime_s), 0);
+	ck_assert_int_eq(hip_host_register(hip_world_host(x, client), hip_world_now(x, client),
+					   hip_world_hit(x, server), &at, type, lifetime_s), 0);
 	hip_world_run(x, 10000);
 }
 
@@ -57,7 +57,8 @@ START_TEST(registration_is_stored_with_its_proof_and_removed_with_it)
 	ck_assert(hip_is_published(hip_world_host(x, 2), hip_world_hit(x, 3)));
 	asked = locate(x, 5, hip_world_hit(x, 3));
 	for (size_t i = 0; i < asked.count; i++)
-		proven += asked.found[i].proof == HIP_PROOF_REGISTRATION && (asked.found[i].flags & HIP_RECORD_RELAY) != 0;
+		proven += asked.found[i].proof == HIP_PROOF_REGISTRATION &&
+			  (asked.found[i].flags & HIP_RECORD_RELAY) != 0;
 	ck_assert_uint_eq(proven, 1);
 	register_at(x, 3, 2, 2, 0);
 	hip_world_run(x, 60000);
