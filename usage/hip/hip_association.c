@@ -191,7 +191,7 @@ void hip_association_become(struct hip_association *a, struct now now, enum hip_
 	}
 }
 
-/* Exchange complete: the other end may still miss the R2, so what answers its I2 again is kept for once more. */
+/* Exchange complete: the other end may still miss the R2, so what answers its I2 again is kept for a while. */
 static void hip_association_presume(struct hip_association *a, struct now now)
 {
 	struct hip_exchange *exchange = a->exchange;

@@ -158,13 +158,6 @@ void hip_exchange_complete(struct hip_association *a, struct now now, const stru
 		hip_update_established(a, now);
 }
 
-void hip_exchange_heard(struct hip_association *a, struct now now)
-{
-	a->last_used = now.mono;
-	if (a->state == HIP_R2_SENT)
-		hip_association_become(a, now, HIP_ESTABLISHED);
-}
-
 /* ---- Packets ---- */
 
 /* A critical parameter that is not understood: the packet is dropped, and who has proven to be the peer is told (5.2.1). */

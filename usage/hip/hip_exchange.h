@@ -49,8 +49,6 @@ void hip_refused(struct hip_host *h, uint64_t *counter, const struct hip_path *p
 void hip_exchange_complete(struct hip_association *a, struct now now, const struct hip_path *path);
 /* The exchange came to nothing: E-FAILED, counted and logged. */
 void hip_exchange_failed(struct hip_association *a, struct now now, const char *why);
-/* A verified packet came: the association is in use, and the other end is established (4.4.3 table 5). */
-void hip_exchange_heard(struct hip_association *a, struct now now);
 /* A HIT that this host can speak to: an ORCHIDv2 of a suite with SHA-256 or SHA-384, and not our own. */
 bool hip_is_speakable(const struct hip_host *h, const struct hit *hit);
 /* The pool knows who that is, or we have called or met it ourselves, or it is registered here. */

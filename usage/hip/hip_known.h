@@ -4,6 +4,7 @@
 #ifndef USAGE_HIP_HIP_KNOWN_H
 #define USAGE_HIP_HIP_KNOWN_H
 
+#include "overlay/base/log.h"
 #include "overlay/security.h"
 #include "overlay/wire/hip_packet.h"
 
