@@ -4,8 +4,6 @@
  * withdrew it. */
 #include "usage/hip/hip_update.h"
 
-#include "overlay/base/invariant.h"
-
 static bool hip_path_is_direct(const struct hip_path *path)
 {
 	return path->channel == HIP_CHANNEL_UDP || path->channel == HIP_CHANNEL_RAW;
@@ -191,16 +189,23 @@ static void hip_check_cancel(struct hip_association *a, bool all)
 	u->wanted_count = kept;
 }
 
+struct hip_update_sent *hip_mobility_awaits(struct hip_association *a, struct slice nonce)
+{
+	struct hip_update_sent *s = a->update->sent;
+
+	while (s != NULL && !(s->kind == HIP_UPDATE_CHECK && slice_equal(nonce, slice_of(s->nonce, sizeof(s->nonce)))))
+		s = s->next;
+	return s;
+}
+
 void hip_mobility_answered(struct hip_association *a, struct now now, struct slice nonce)
 {
 	struct hip_update_state *u = a->update;
-	struct hip_update_sent *s = u->sent;
+	struct hip_update_sent *s = hip_mobility_awaits(a, nonce);
 	char text[HIP_PATH_TEXT_SIZE], peer[HIT_TEXT_SIZE];
 	struct hip_path path;
 	bool takes;
 
-	while (s != NULL && !(s->kind == HIP_UPDATE_CHECK && slice_equal(nonce, slice_of(s->nonce, sizeof(s->nonce)))))
-		s = s->next;
 	if (s == NULL)
 		return;
 	path = s->path;

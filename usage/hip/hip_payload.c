@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Payloads of an association, through its two SAs (RFC 7402 6.1, 6.2, 7; RFC 7401 6.1, 6.2). */
+#include "usage/hip/hip_update.h"
+
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
-#include "usage/hip/hip_update.h"
 
 #define HIP_NEXT_HEADER_ICMPV6 58
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* ICMPv6 echoes between HITs (RFC 4443 4): asked for by hip_host_ping, answered where no kernel does it. */
+#include "usage/hip/hip_update.h"
+
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
-#include "usage/hip/hip_update.h"
 
 #define PING_PROTOCOL 58
 #define PING_REQUEST 128

@@ -3,8 +3,6 @@
  * Diffie-Hellman value; both go over when the other's word and the ACK of the own one are there. */
 #include "usage/hip/hip_update.h"
 
-#include "overlay/base/invariant.h"
-
 /* What is left of a finished or failed attempt, but for the old SA's timer. */
 static void hip_rekey_clear(struct hip_association *a)
 {

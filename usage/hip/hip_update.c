@@ -7,15 +7,17 @@
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"
+#include "usage/hip/hip_exchange.h"
 #include "usage/hip/hip_registrant.h"
 
 struct hip_update_read {
-	bool has_seq, has_ack, has_info, has_locators, has_dh, registers;
+	bool has_seq, has_ack, has_info, has_locators, has_dh, has_host_id, registers;
 	uint32_t id;
 	struct hip_ack ack;
 	struct hip_esp_info info;
 	struct hip_locator_set locators;
 	struct hip_diffie_hellman dh;
+	struct hip_host_id host_id;
 	struct slice echo_request, echo_response;
 };
 
@@ -216,6 +218,15 @@ void hip_update_pump(struct hip_association *a, struct now now)
 
 /* ---- Answers ---- */
 
+static void hip_update_keep_answer(struct hip_update_state *u, uint32_t id, struct slice packet)
+{
+	free(u->answer);
+	u->answer = memory_alloc(packet.len);
+	memcpy(u->answer, packet.data, packet.len);
+	u->answer_len = packet.len;
+	u->answer_id = id;
+}
+
 /* An ACK of its own, and what else the UPDATE asked for. */
 static void hip_update_settle(struct hip_association *a, struct now now)
 {
@@ -236,16 +247,20 @@ static void hip_update_settle(struct hip_association *a, struct now now)
 		a->host->counters->hip_lost++;
 		return;
 	}
+	hip_put_echo_unsigned(owed->packet, &w);
+	hip_packet_end(&w);
+	hip_update_keep_answer(a->update, owed->id, writer_slice(&w));
 	hip_output_packet(a->host, now, &owed->path, writer_slice(&w));
 	a->update->sent_at = now.mono;
 }
 
 /* 6.12.1 step 2: acknowledged again, within bounds. */
 static void hip_update_again(struct hip_association *a, struct now now, const struct hip_path *path,
-			     const struct hip_update_read *in)
+			     const struct hip_packet *p, const struct hip_update_read *in)
 {
 	struct hip_update_state *u = a->update;
-	struct hip_update_owed owed = { .path = *path, .ack = true, .id = in->id, .echo = in->echo_request };
+	struct hip_update_owed owed = { .path = *path, .packet = p, .ack = true, .id = in->id,
+					.echo = in->echo_request };
 
 	a->host->counters->hip_replayed++;
 	if (instant_since(now.mono, u->again_since).us >= duration_s(1).us) {
@@ -254,6 +269,10 @@ static void hip_update_again(struct hip_association *a, struct now now, const st
 	}
 	if (u->again_count++ >= HIP_UPDATE_AGAIN_MAX)
 		return;
+	if (u->answer != NULL && u->answer_id == in->id) {
+		hip_output_packet(a->host, now, path, slice_of(u->answer, u->answer_len));
+		return;
+	}
 	u->owed = &owed;
 	hip_update_settle(a, now);
 	u->owed = NULL;
@@ -285,6 +304,10 @@ static int hip_update_read_one(const struct hip_parameter *x, struct hip_update_
 	case HIP_PARAMETER_DIFFIE_HELLMAN:
 		in->has_dh = true;
 		hip_diffie_hellman_get(&r, &in->dh);
+		break;
+	case HIP_PARAMETER_HOST_ID:
+		in->has_host_id = true;
+		hip_host_id_get(&r, &in->host_id);
 		break;
 	case HIP_PARAMETER_ECHO_REQUEST_SIGNED:
 		in->echo_request = x->contents;
@@ -392,6 +415,7 @@ static void hip_update_refuse(struct hip_association *a, const struct hip_path *
 static bool hip_update_admit(struct hip_association *a, struct now now, const struct hip_path *path,
 			     const struct hip_packet *p, struct hip_update_read *in)
 {
+	struct slice identity = slice_of(a->peer_identity, a->peer_identity_len);
 	struct hip_update_state *u = a->update;
 	enum hip_update_order order = HIP_UPDATE_IS_NEW;
 
@@ -402,8 +426,9 @@ static bool hip_update_admit(struct hip_association *a, struct now now, const st
 	}
 	if (in->has_seq)
 		order = hip_update_order(u, in->id);
+	/* What answers nothing may be an old answer, said again by somebody else from elsewhere. */
 	if (order == HIP_UPDATE_IS_OUTSIDE || (!in->has_seq && !hip_update_acks_something(u, in) &&
-					       in->echo_response.data == NULL)) {
+					       hip_mobility_awaits(a, in->echo_response) == NULL)) {
 		a->host->counters->hip_stray++;
 		return false;
 	}
@@ -412,10 +437,12 @@ static bool hip_update_admit(struct hip_association *a, struct now now, const st
 		return false;
 	}
 	if (order == HIP_UPDATE_IS_OLD) {
-		hip_update_again(a, now, path, in);
+		hip_update_again(a, now, path, p, in);
 		return false;
 	}
-	if (hip_check_signature(a->host, p, slice_of(a->peer_identity, a->peer_identity_len)) < 0) {
+	/* 8046 4.3: for middleboxes; it can only be the one we know. */
+	if ((in->has_host_id && !slice_equal(in->host_id.identity, identity)) ||
+	    hip_check_signature(a->host, p, identity) < 0) {
 		hip_update_refuse(a, path, "signature");
 		return false;
 	}
@@ -509,6 +536,7 @@ void hip_update_free(struct hip_association *a)
 		hip_update_drop(a->update, a->update->sent);
 	hip_rekey_free(a);
 	hip_mobility_free(a);
+	free(a->update->answer);
 	free(a->update);
 	a->update = NULL;
 }

@@ -51,7 +51,7 @@ struct hip_update_owed {
 	bool ack, registers;
 	uint32_t id;
 	struct slice echo;               /* ECHO_REQUEST_SIGNED's contents; data NULL: none */
-	const struct hip_packet *packet; /* REG_REQUEST is in there when `registers` */
+	const struct hip_packet *packet;
 };
 
 struct hip_rekey {
@@ -83,6 +83,9 @@ struct hip_update_state {
 	unsigned again_count;
 	struct duration round_trip;  /* 0: not known */
 	struct hip_update_owed *owed; /* while an UPDATE is handled */
+	uint8_t *answer;             /* owned: the last one without a SEQ of its own, for repetitions; NULL: none */
+	size_t answer_len;
+	uint32_t answer_id;
 	struct hip_rekey rekey;
 	uint32_t out_spi_before;     /* of the outbound SA that the present one replaced */
 
@@ -124,6 +127,8 @@ void hip_mobility_receive(struct hip_association *a, struct now now, const struc
 			  const struct hip_locator_set *set);
 /* An ECHO_RESPONSE_SIGNED came. */
 void hip_mobility_answered(struct hip_association *a, struct now now, struct slice nonce);
+/* The check that such an answer is waited for by; NULL. */
+struct hip_update_sent *hip_mobility_awaits(struct hip_association *a, struct slice nonce);
 /* No ECHO_RESPONSE_SIGNED came, however often it was asked for. */
 void hip_mobility_unanswered(struct hip_association *a, const struct hip_path *path);
 /* There is something to send and no address for it: the other end's locators are asked again, now and then. A way may

@@ -337,6 +337,39 @@ START_TEST(late_packets_of_an_old_address_move_nothing)
 }
 END_TEST
 
+static struct fixture_datagram answer; /* the last UPDATE of host 1 */
+
+static unsigned answer_hook(void *ctx, struct fixture *f, struct fixture_datagram *d)
+{
+	size_t packet;
+
+	(void)ctx;
+	(void)f;
+	if (d->from == 1 && fixture_type(d, &packet) == HIP_UPDATE)
+		answer = *d;
+	return 1;
+}
+
+START_TEST(old_answers_from_elsewhere_move_nothing)
+{
+	struct fixture *f = &fixture;
+	struct address to = address_of("198.51.100.7");
+
+	pair_begin(f);
+	f->hook = answer_hook;
+	move(f, 1, &to, 1);
+	talk(f, 1000);
+	ck_data_at(f, 0, "198.51.100.7");
+	answer.path.remote = address_of("203.0.113.66");
+	for (int i = 0; i < 3; i++)
+		hip_host_datagram(f->hosts[0].h, f->now, &answer.path, false, slice_of(answer.bytes, answer.len));
+	talk(f, 1000);
+	ck_data_at(f, 0, "198.51.100.7");
+	ck_assert(hip_path_equal(&end_of(f, 0)->control, &end_of(f, 0)->data));
+	fixture_end(f);
+}
+END_TEST
+
 START_TEST(readdress_and_rekey_go_together)
 {
 	struct fixture *f = &fixture;
@@ -449,7 +482,8 @@ int main(void)
 			 moves_follow_one_another, address_that_is_only_claimed_gets_no_data,
 			 unverified_address_gets_no_more_than_it_gave, both_ends_move_at_once,
 			 preferred_locator_is_moved_to_once_it_answers, rebinding_of_a_nat_is_checked_and_followed,
-			 late_packets_of_an_old_address_move_nothing, readdress_and_rekey_go_together,
+			 late_packets_of_an_old_address_move_nothing, old_answers_from_elsewhere_move_nothing,
+			 readdress_and_rekey_go_together,
 			 association_through_the_ring_gets_a_direct_path, locators_that_cannot_be_are_not_asked,
 			 own_locators_have_ports_only_when_they_must);
 }
