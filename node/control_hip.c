@@ -255,15 +255,16 @@ static void ping_error(struct control_call *call, int err)
 	case ERR_NOT_FOUND:
 	case ERR_NOT_JOINED:
 	case ERR_NO_ROUTE:
-		hint = "nobody in the overlay has told where this HIT is: is its node in the ring (\"pealctl ring\")?";
+		hint = "nobody in the overlay has told where this HIT is: is its node in the ring (\"pealctl "
+		       "ring\")?";
 		break;
 	case ERR_REQUEST_TIMEOUT:
-		hint = "no answer by any channel: \"pealctl hip\" shows which were tried; UDP port 10500 may be closed on "
-		       "the way";
+		hint = "no answer by any channel: \"pealctl hip\" shows which were tried; UDP port 10500 may be "
+		       "closed on the way";
 		break;
 	case ERR_FORBIDDEN:
-		hint = "one of the two hosts refuses the other: see hip-unknown in peald.conf(5) and \"pealctl identity "
-		       "known\"";
+		hint = "one of the two hosts refuses the other: see hip-unknown in peald.conf(5) and \"pealctl "
+		       "identity known\"";
 		break;
 	default:
 		hint = "the log of the node may say more: \"pealctl log --level debug\"";
@@ -358,8 +359,10 @@ static void identity_kept(struct control_call *call, int err)
 	const char *user = control_text(call, "user");
 
 	if (err == ERR_NOT_FOUND) {
-		control_error(call, err, "\"pealctl identity known\" lists what is remembered; to trust a key that was not "
-			      "seen yet, name its HIT", "nothing is remembered of %.200s, or no changed key waits", user);
+		control_error(call, err,
+			      "\"pealctl identity known\" lists what is remembered; to trust a key that was not seen "
+			      "yet, name its HIT",
+			      "nothing is remembered of %.200s, or no changed key waits", user);
 		return;
 	}
 	if (err == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* recvmmsg and sendmmsg with IP_PKTINFO: one system call for up to 32 packets, since a call's packets are small and many.
- * A source address that is not ours any more does not lose the packet: it is sent again and the kernel chooses. */
+/* recvmmsg and sendmmsg with IP_PKTINFO: one system call for up to 32 packets, since a call's packets are small and
+ * many. A source address that is not ours any more does not lose the packet: it is sent again, the kernel chooses. */
 #include "node/datagram.h"
 
 #include <errno.h>

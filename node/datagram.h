@@ -42,8 +42,8 @@ size_t datagram_receive(struct datagram_batch *b, int fd, const struct address *
 struct datagram_queue;
 struct datagram_queue *datagram_queue_new(int fd);
 void datagram_queue_free(struct datagram_queue *q);
-/* Copies it in; a full queue is sent first. `local` with type ADDRESS_NONE or any address: the kernel chooses. ERR_LIMIT:
- * too long. */
+/* Copies it in; a full queue is sent first. `local` with type ADDRESS_NONE or any address: the kernel chooses.
+ * ERR_LIMIT: too long. */
 int MUST_CHECK datagram_queue_put(struct datagram_queue *q, const struct address *local, const struct address *remote,
 				  struct slice bytes);
 /* Sends what waits. What the kernel does not take is lost: *lost is increased. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* HIP control packets as a pcap file, those too that crossed the ring or UDP: each stands behind an IPv6 header with the
- * HITs as addresses and has the checksum that belongs to that, so that any HIP dissector reads it. */
+/* HIP control packets as a pcap file, those too that crossed the ring or UDP: each stands behind an IPv6 header with
+ * the HITs as addresses and has the checksum that belongs to that, so that any HIP dissector reads it. */
 #ifndef NODE_HIP_CAPTURE_H
 #define NODE_HIP_CAPTURE_H
 

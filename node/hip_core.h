@@ -8,8 +8,8 @@
 /* Opens the sockets, once for the node's life. Errors as hip_socket_open. */
 int MUST_CHECK hip_core_open(struct node *n, char *detail, size_t detail_size);
 
-/* Makes the HIP usage on the peer; without a key that can be a Host Identity HIP stays off, which is logged. ERR_*; `detail`
- * says what to do. */
+/* Makes the HIP usage on the peer; without a key that can be a Host Identity HIP stays off, which is logged. ERR_*;
+ * `detail` says what to do. */
 int MUST_CHECK hip_core_new(struct node *n, char *detail, size_t detail_size);
 /* Puts calls' media on top, when there is a SIP usage. */
 void hip_core_media(struct node *n);

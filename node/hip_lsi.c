@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Checksums are changed by what changed (RFC 1624), so that a packet that was damaged stays so. Conversations that began
- * over IPv4 are remembered: only their answers become IPv4. */
+/* Checksums are changed by what changed (RFC 1624), so that a packet that was damaged stays so. Conversations that
+ * began over IPv4 are remembered: only their answers become IPv4. */
 #include "node/hip_lsi.h"
 
 #include <netinet/in.h>

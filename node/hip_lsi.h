@@ -16,8 +16,8 @@ struct hip_lsi;
 struct hip_lsi *hip_lsi_new(const struct hit *own, uint64_t seed);
 void hip_lsi_free(struct hip_lsi *l);
 
-/* The name of a HIT (as an IPv4 address, port 0), given now unless it has one. It is made of the HIT's last bytes, so that
- * it is the same again after a restart as long as no other HIT has it. */
+/* The name of a HIT (as an IPv4 address, port 0), given now unless it has one. It is made of the HIT's last bytes, so
+ * that it is the same again after a restart as long as no other HIT has it. */
 struct address hip_lsi_of(struct hip_lsi *l, const struct hit *hit);
 struct address hip_lsi_own(const struct hip_lsi *l);
 /* False: no HIT has this name. */
@@ -29,8 +29,8 @@ struct hip_inner {
 	uint8_t next_header;
 	struct slice payload;
 };
-/* IPv6 from our HIT or IPv4 from our own name. ERR_NOT_FOUND: an IPv4 address that is no HIT's name (yet); ERR_UNSUPPORTED:
- * not for a HIT, fragmented, or nothing that can be translated; ERR_MALFORMED. */
+/* IPv6 from our HIT or IPv4 from our own name. ERR_NOT_FOUND: an IPv4 address that is no HIT's name (yet);
+ * ERR_UNSUPPORTED: not for a HIT, fragmented, or nothing that can be translated; ERR_MALFORMED. */
 int MUST_CHECK hip_lsi_outwards(struct hip_lsi *l, uint8_t *packet, size_t len, struct hip_inner *out);
 
 /* A payload from `from` as an IP packet for programs here: IPv4 when the conversation began so, else IPv6. Returns its

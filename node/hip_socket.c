@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A turn reads up to a few batches of each socket, so that a flood leaves room for everything else; what is to be sent is
- * collected and leaves at the end of the turn. */
+/* A turn reads up to a few batches of each socket, so that a flood leaves room for everything else; what is to be sent
+ * is collected and leaves at the end of the turn. */
 #include "node/hip_socket.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The sockets of HIP and ESP: UDP on every address of hip-listen, and with hip-raw IP protocols 139 and 50. What arrives
- * is handed to the HIP usage as it came. */
+/* The sockets of HIP and ESP: UDP on every address of hip-listen, and with hip-raw IP protocols 139 and 50. What
+ * arrives is handed to the HIP usage as it came. */
 #ifndef NODE_HIP_SOCKET_H
 #define NODE_HIP_SOCKET_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The device is set up by ioctl: HIT/128 with a route to 2001:20::/28, the IPv4 name with 1.0.0.0/8, MTU 1400 so that ESP
- * in UDP fits what most paths carry. */
+/* The device is set up by ioctl: HIT/128 with a route to 2001:20::/28, the IPv4 name with 1.0.0.0/8, MTU 1400 so that
+ * ESP in UDP fits what most paths carry. */
 #include "node/hip_tun.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ports are taken in turn, beginning at a random one, so that what a phone still sends to the port of a call that is over
- * does not come out in the next call. */
+/* Ports are taken in turn, beginning at a random one, so that what a phone still sends to the port of a call that is
+ * over does not come out in the next call. */
 #include "node/media_port.h"
 
 #include <stdlib.h>
@@ -176,8 +176,9 @@ static void pairs_lend(struct node *n, size_t count)
 	while (count > 0 && pair_lend(n))
 		count--;
 	if (count > 0 && !n->media_ports->full)
-		log_warning(&n->log, "media.no_ports", "range=%s action=\"widen media-ports, or raise the limit of open "
-			    "files\"", n->settings.media_ports);
+		log_warning(&n->log, "media.no_ports",
+			    "range=%s action=\"widen media-ports, or raise the limit of open files\"",
+			    n->settings.media_ports);
 	n->media_ports->full = count > 0;
 }
 

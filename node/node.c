@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "crypto/host_provider.h"
+#include "crypto/issuer_rule.h"
 #include "node/candidates.h"
 #include "node/connection.h"
 #include "node/control.h"
@@ -79,16 +80,31 @@ static int configuration_open(struct node *n, char *detail, size_t detail_size)
 	return ERR_UNSUPPORTED;
 }
 
+/* Whose certificates count here: the overlay's document says, and for which names the settings do. */
+static struct provider_trust trust_of(const struct node *n)
+{
+	struct provider_trust trust = configuration_document_trust(configuration_file_document(n->configuration));
+
+	trust.issuer_rules = n->issuer_rules;
+	trust.issuer_rule_count = n->settings.issuer_names.count;
+	return trust;
+}
+
 static int identity_open(struct node *n, bool keylog, char *detail, size_t detail_size)
 {
 	const char *keylog_path = keylog ? getenv("SSLKEYLOGFILE") : NULL;
-	struct provider_trust trust = configuration_document_trust(configuration_file_document(n->configuration));
+	struct provider_trust trust;
 	struct tls_context_options options = { .keylog_path = keylog_path,
 					       .datagram_mtu = n->settings.datagram_mtu };
 	struct identity own;
 	char why[300] = "";
 	int err;
 
+	n->issuer_rules = memory_alloc(SETTING_TEXTS_MAX * sizeof(*n->issuer_rules));
+	err = settings_issuer_rules(&n->settings, n->issuer_rules, detail, detail_size);
+	if (err != 0)
+		return err;
+	trust = trust_of(n);
 	err = keystore_open(&n->keys, n->settings.state_folder, why, sizeof(why));
 	if (err == 0)
 		err = provider_new(&n->provider, n->keys, &trust, why, sizeof(why));
@@ -235,6 +251,7 @@ void node_free(struct node *n)
 	if (n->keys != NULL)
 		keystore_free(n->keys);
 	configuration_file_free(n->configuration);
+	free(n->issuer_rules);
 	log_file_close(n->log_file);
 	invariant(uv_loop_close(&n->loop) == 0);
 	free(n);
@@ -279,7 +296,7 @@ static void node_outdated(struct node *n, const char *what)
 void node_on_configuration(struct node *n, struct now now, int reason)
 {
 	const struct configuration_document *d = configuration_file_document(n->configuration);
-	struct provider_trust trust = configuration_document_trust(d);
+	struct provider_trust trust = trust_of(n);
 	struct identity own;
 	int err;
 

@@ -31,6 +31,7 @@ struct hip_address_watch;
 struct hip_capture;
 struct hip_sockets;
 struct hip_tun;
+struct issuer_rule;
 struct host_provider;
 struct log_file;
 struct media_ports;
@@ -82,6 +83,7 @@ struct node {
 	struct log_file *log_file;
 
 	struct configuration_file *configuration;
+	struct issuer_rule *issuer_rules; /* of the settings */
 	struct keystore *keys;
 	struct provider *provider;
 	struct tls_context *tls;

@@ -92,6 +92,12 @@ int MUST_CHECK settings_check(const struct settings *s, char *detail, size_t det
 int MUST_CHECK settings_media_ports(const struct settings *s, uint16_t *first, uint16_t *last, char *detail,
 				    size_t detail_size);
 
+struct issuer_rule;
+/* The rules of issuer-names, as many as there are texts; `out` has room for SETTING_TEXTS_MAX. ERR_CONFIG; `detail`
+ * says which is wrong and why. */
+int MUST_CHECK settings_issuer_rules(const struct settings *s, struct issuer_rule *out, char *detail,
+				     size_t detail_size);
+
 /* All options with their values; reading that again gives the same settings. */
 void settings_print(const struct settings *s, FILE *out);
 

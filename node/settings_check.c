@@ -3,7 +3,9 @@
 #include <net/if.h>
 #include <stdlib.h>
 
+#include "crypto/issuer_rule.h"
 #include "node/settings.h"
+#include "overlay/base/invariant.h"
 
 #define SIP_LISTEN_MAX 4
 #define HIP_ADDRESSES_MAX 4
@@ -93,6 +95,28 @@ static int hip_check(const struct settings *s, char *detail, size_t detail_size)
 	return ERR_CONFIG;
 }
 
+int settings_issuer_rules(const struct settings *s, struct issuer_rule *out, char *detail, size_t detail_size)
+{
+	char why[300] = "";
+
+	for (size_t i = 0; i < s->issuer_names.count; i++) {
+		if (issuer_rule_parse(s->issuer_names.items[i], &out[i], why, sizeof(why)) == 0)
+			continue;
+		(void)snprintf(detail, detail_size, "issuer-names: \"%.60s\": %s", s->issuer_names.items[i], why);
+		return ERR_CONFIG;
+	}
+	return 0;
+}
+
+static int issuers_check(const struct settings *s, char *detail, size_t detail_size)
+{
+	struct issuer_rule *rules = memory_alloc(SETTING_TEXTS_MAX * sizeof(*rules));
+	int err = settings_issuer_rules(s, rules, detail, detail_size);
+
+	free(rules);
+	return err;
+}
+
 int settings_check(const struct settings *s, char *detail, size_t detail_size)
 {
 	int err = ERR_CONFIG;
@@ -103,5 +127,7 @@ int settings_check(const struct settings *s, char *detail, size_t detail_size)
 		(void)snprintf(detail, detail_size, "state-folder: must not be empty");
 	else
 		err = sip_check(s, detail, detail_size);
+	if (err == 0)
+		err = issuers_check(s, detail, detail_size);
 	return err != 0 ? err : hip_check(s, detail, detail_size);
 }

@@ -119,7 +119,7 @@ static void print_shape(FILE *out, const struct setting *row)
 	static const char *const shapes[] = { "text",	 "number",  "true or false", "choice",
 					      "choices", "address", "addresses",     "texts" };
 
-	(void)fprintf(out, ".RI ( %s", shapes[row->type]);
+	(void)fprintf(out, ".RI ( \"%s\"", shapes[row->type]);
 	if (row->type == SETTING_NUMBER)
 		(void)fprintf(out, " \", %" PRIu32 " to %" PRIu32 " %s\"", row->min, row->max, row->unit);
 	else

@@ -117,8 +117,10 @@ const struct setting settings_schema[] = {
 		  "received, by whatever channel; \"tshark -O hip\" reads it. Empty: none." },
 	{ .name = "issuer-names", .type = SETTING_TEXTS, .offset = FIELD(issuer_names), .value = "",
 	  .help = "Which issuers of certificates are trusted for which domains of user names, each as "
-		  "FINGERPRINT=DOMAIN,DOMAIN with the SHA-256 fingerprint of the issuer's certificate in hex. An "
-		  "issuer that is not named here is trusted for every domain that no other issuer has." },
+		  "FINGERPRINT=DOMAIN,DOMAIN: the SHA-256 fingerprint of a root certificate in hex, or its path as "
+		  "PEM; and domains such as example.org, *.example.org (what is below it) or *. Other names are "
+		  "only remembered as first seen. Empty: every root certificate of the overlay is trusted for every "
+		  "name." },
 	{ .name = "log-level", .type = SETTING_CHOICE, .offset = FIELD(log_level), .value = "info",
 	  .choices = { "error", "warning", "info", "debug" }, .help = "The least urgent events logged." },
 	{ .name = "log-format", .type = SETTING_CHOICE, .offset = FIELD(log_format), .value = "text",

@@ -159,7 +159,7 @@ static void both_ways(uint8_t protocol, const uint8_t *payload, size_t len, size
 START_TEST(udp_and_tcp_cross_with_right_checksums)
 {
 	const uint8_t udp[] = { 0x13, 0xc4, 0x13, 0xc5, 0, 13, 0, 0, 'h', 'e', 'l', 'l', 'o' };
-	uint8_t tcp[27] = { 0x04, 0xd2, 0x00, 0x50, 1, 2, 3, 4, 5, 6, 7, 8, 0x50, 0x18, 1, 0, 0, 0, 0, 0, 'o', 'd', 'd' };
+	uint8_t tcp[27] = { 0x04, 0xd2, 0x00, 0x50, 1, 2, 3, 4, 5, 6, 7, 8, 0x50, 0x18, 1, 0, 0, 0, 0, 0, 'o', 'd' };
 
 	setup();
 	both_ways(IPPROTO_UDP, udp, sizeof(udp), 6);

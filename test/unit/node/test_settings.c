@@ -156,6 +156,7 @@ START_TEST(settings_refuse_hip_options_that_do_not_fit)
 		{ "hip = false\nhip-media = require\n", "hip-media: require needs hip = true" },
 		{ "hip-transparent = \"10.0.0.0\"\n", "hip-transparent: needs hip-edge = true" },
 		{ "hip-tun = \"a/b\"\n", "hip-tun: \"a/b\" is no name for a device" },
+		{ "issuer-names = {\"00ff=example.org\"}\n", "issuer-names: \"00ff=example.org\": " },
 		{ "media-ports = all\n", "media-ports: \"all\" is not a range of ports like 16384-32767" },
 		{ "media-ports = 100-70000\n", "media-ports: \"100-70000\" is not a range" },
 		{ "media-ports = 0-9\n", "media-ports: \"0-9\" is not a range" },

@@ -16,14 +16,18 @@ static json_t *json(const char *text)
 	return value;
 }
 
-static void has(const char *text, const char *part) { ck_assert_msg(strstr(text, part) != NULL, "no %s in\n%s", part, text); }
+static void has(const char *text, const char *part)
+{
+	ck_assert_msg(strstr(text, part) != NULL, "no %s in\n%s", part, text);
+}
 
 START_TEST(hip_shows_association_race_and_registration)
 {
 	json_t *items = json("[{\"what\":\"association\",\"hit\":\"2001:22::1\",\"user\":\"bob@example.org\","
 			     "\"vouched\":\"certificate\",\"state\":\"ESTABLISHED\",\"data\":\"udp 192.0.2.1:10500\","
-			     "\"esp\":\"AES-GCM-16\",\"spi_in\":\"00000100\",\"spi_out\":\"00000200\",\"packets_in\":12,"
-			     "\"packets_out\":34,\"age_s\":61,\"i1_ms\":0.0,\"r1_ms\":1.5,\"i2_ms\":2.5,\"r2_ms\":null,"
+			     "\"esp\":\"AES-GCM-16\",\"spi_in\":\"00000100\",\"spi_out\":\"00000200\","
+			     "\"packets_in\":12,\"packets_out\":34,\"age_s\":61,\"i1_ms\":0.0,\"r1_ms\":1.5,"
+			     "\"i2_ms\":2.5,\"r2_ms\":null,"
 			     "\"dh_group\":\"p256\",\"rekeys\":0,\"race\":["
 			     "{\"path\":\"udp 192.0.2.1:10500\",\"sent_ms\":0.0,\"r1_ms\":1.5,\"won\":true},"
 			     "{\"path\":null,\"sent_ms\":60.0,\"r1_ms\":null,\"won\":false}]},"

@@ -123,6 +123,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS("ctl_parse", parse_finds_command_and_globals_anywhere, parse_tells_one_word_from_two, parse_gives_defaults_and_types,
-			 parse_refuses_wrong_arguments, parse_ends_well_after_help);
+	return RUN_TESTS("ctl_parse", parse_finds_command_and_globals_anywhere, parse_tells_one_word_from_two,
+			 parse_gives_defaults_and_types, parse_refuses_wrong_arguments, parse_ends_well_after_help);
 }
