@@ -287,7 +287,7 @@ struct sdp_writing {
 
 static void sdp_put_end(struct sdp_writing *w, struct slice end)
 {
-	sip_text_bytes(w->out, end.len > 0 ? end : w->end);
+	sip_text_bytes(w->out, end.len > 0 && end.data[end.len - 1] == '\n' ? end : w->end);
 }
 
 /* "IN IP4 192.0.2.1" */
@@ -312,7 +312,11 @@ static void sdp_put_address(struct sdp_writing *w)
 /* What was written last may have been the last line, which need not have an end. */
 static void sdp_end_line(struct sdp_writing *w)
 {
-	if (w->out->len > w->begin && w->out->data[w->out->len - 1] != '\n')
+	struct sip_text *out = w->out;
+
+	if (out->len > w->begin && out->data[out->len - 1] == '\r')
+		sip_text_add(out, "\n");
+	else if (out->len > w->begin && out->data[out->len - 1] != '\n')
 		sdp_put_end(w, SLICE_EMPTY);
 }
 
@@ -441,7 +445,7 @@ int sdp_write(const struct sdp *s, const struct sdp_edit *edit, struct sip_text 
 		w.takes_any = w.takes_any || edit->media[i].take;
 	invariant(!w.takes_any || edit->connection.type != ADDRESS_NONE);
 	while (sdp_next_line(&rest, &l)) {
-		if (l.text.data == s->bytes.data && l.end.len > 0)
+		if (l.text.data == s->bytes.data && l.end.len > 0 && l.end.data[l.end.len - 1] == '\n')
 			w.end = l.end;
 		sdp_write_line(&w, &l);
 	}

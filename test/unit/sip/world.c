@@ -127,6 +127,8 @@ static void world_step(struct world *w)
 
 		if (w->usages[i] == NULL || !net_is_running(w->net, i))
 			continue;
+		if (w->options.step != NULL)
+			w->options.step(w->options.ctx, w, i);
 		u = sip_usage_port(w->usages[i]);
 		if (instant_due(u.ops->deadline(u.ctx), net_now(w->net).mono))
 			u.ops->expire(u.ctx, net_now(w->net));
@@ -275,7 +277,7 @@ void phone_send(struct phone *p, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	for (const char *c = text; *c != '\0'; c++) {
-		if (*c == '\n')
+		if (*c == '\n' && (c == text || c[-1] != '\r'))
 			wire[len++] = '\r';
 		if (c[0] == '$' && c[1] == 'V') {
 			len += (size_t)snprintf(wire + len, sizeof(wire) - len,
@@ -407,24 +409,35 @@ static void phone_copy_headers(char *out, size_t size, const char *request, cons
 		snprintf(out + strlen(out), size - strlen(out), "%s: %s\n", name, value);
 }
 
+static const char *phone_type(const char *body)
+{
+	return body[0] != '\0' ? "Content-Type: application/sdp\n" : "";
+}
+
 void phone_respond(struct phone *p, const char *request, int status, const char *body)
 {
-	char head[8192] = "";
-	const char *to = header_of(request, "To", 0);
+	char head[8192] = "", to[2048];
 
+	snprintf(to, sizeof(to), "%s", header_of(request, "To", 0));
 	phone_copy_headers(head, sizeof(head), request, "Via");
 	phone_copy_headers(head, sizeof(head), request, "Record-Route");
 	phone_copy_headers(head, sizeof(head), request, "From");
 	phone_copy_headers(head, sizeof(head), request, "Call-ID");
 	phone_copy_headers(head, sizeof(head), request, "CSeq");
-	phone_send(p, "SIP/2.0 %d Phone says\n%sTo: %s%s%s\nContact: %s\nContent-Length: %zu\n\n%s", status,
+	phone_send(p, "SIP/2.0 %d Phone says\n%sTo: %s%s%s\nContact: %s\n%sContent-Length: %zu\n\n%s", status,
 		   head, to, strstr(to, ";tag=") == NULL && status > 100 ? ";tag=" : "",
-		   strstr(to, ";tag=") == NULL && status > 100 ? p->tag : "", phone_contact(p), strlen(body),
-		   body);
+		   strstr(to, ";tag=") == NULL && status > 100 ? p->tag : "", phone_contact(p), phone_type(body),
+		   strlen(body), body);
 }
 
 void phone_in_dialog(struct phone *p, const char *method, const char *message, bool is_caller,
 		     const char *branch)
+{
+	phone_in_dialog_with(p, method, message, is_caller, branch, "");
+}
+
+void phone_in_dialog_with(struct phone *p, const char *method, const char *message, bool is_caller,
+			  const char *branch, const char *body)
 {
 	char routes[4096] = "", target[512], remote[512], via[600];
 	size_t count = header_count(message, "Record-Route");
@@ -444,9 +457,10 @@ void phone_in_dialog(struct phone *p, const char *method, const char *message, b
 		snprintf(via, sizeof(via), "SIP/2.0/UDP 127.0.0.1:%u;branch=%s", p->flow.remote.port, branch);
 	phone_send(p,
 		   "%s %s SIP/2.0\nVia: %s\nMax-Forwards: 70\n%sFrom: <sip:%s@%s>;tag=%s\nTo: %s\n"
-		   "Call-ID: %s\nCSeq: %u %s\nContact: %s\nContent-Length: 0\n\n",
+		   "Call-ID: %s\nCSeq: %u %s\nContact: %s\n%sContent-Length: %zu\n\n%s",
 		   method, target, branch != NULL ? via : "$V", routes, p->user, WORLD_DOMAIN, p->tag, remote,
-		   header_of(message, "Call-ID", 0), cseq, method, phone_contact(p));
+		   header_of(message, "Call-ID", 0), cseq, method, phone_contact(p), phone_type(body), strlen(body),
+		   body);
 }
 
 void phone_ack_failure(struct phone *p, const char *invite_via, const char *response)

@@ -34,6 +34,9 @@ struct world_options {
 	const char *users[WORLD_NODES_MAX]; /* "alice@example.org" */
 	struct sip_usage_options sip; /* listen is filled in */
 	bool no_storage;              /* every Store fails */
+	/* Called at each step for each node, before its proxy's turn; may be NULL. */
+	void (*step)(void *ctx, struct world *w, size_t node);
+	void *ctx;
 };
 
 struct world {
@@ -62,7 +65,7 @@ struct phone *phone_new(struct world *w, size_t node, const char *user, bool tcp
 /* A TCP phone's connection ends; another one is made from `port`, which is not the one it listens on. */
 void phone_disconnect(struct phone *p);
 void phone_connect(struct phone *p, uint16_t port);
-/* Lines end in "\n" in `text`; the phone sends them with CRLF. A "$V" is a fresh Via of this phone. */
+/* Lines end in "\n" (or CRLF, as bodies do) in `text`; the phone sends them with CRLF. A "$V" is a fresh Via of this phone. */
 void phone_send(struct phone *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void phone_send_raw(struct phone *p, const void *bytes, size_t len);
 
@@ -82,11 +85,14 @@ void phone_register(struct phone *p);
 /* A request outside of a dialog, to a user of the overlay. */
 void phone_request(struct phone *p, const char *method, const char *to, const char *call_id,
 		   const char *extra, const char *body);
-/* A response to a request the phone received. `tagged`: adds this phone's tag. */
+/* A response to a request the phone received. A body is a session description. */
 void phone_respond(struct phone *p, const char *request, int status, const char *body);
 /* A request in a dialog: `peer_message` is the 2xx (from a caller) or the INVITE (from a callee). */
 void phone_in_dialog(struct phone *p, const char *method, const char *peer_message, bool is_caller,
 		     const char *branch);
+/* The same with a body, a session description. */
+void phone_in_dialog_with(struct phone *p, const char *method, const char *peer_message, bool is_caller,
+			  const char *branch, const char *body);
 /* The ACK for a failure, in the INVITE's transaction. */
 void phone_ack_failure(struct phone *p, const char *invite_via, const char *response);
 
