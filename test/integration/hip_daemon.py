@@ -60,6 +60,17 @@ class Association:
         self.locators = []         # of the peer
         self.checking = None       # (nonce, Path) of an address check
         self.close_nonce = None
+        self.exchange = None       # (own KeyPair, peer's value, #I, #J) behind the present KEYMAT
+        self.rekey = None          # Rekeying under way
+
+
+class Rekeying:
+    """What this end said (RFC 7402 6.8), and what it has heard."""
+
+    def __init__(self, index, spi, pair, update_id):
+        self.index, self.spi, self.pair, self.update_id = index, spi, pair, update_id
+        self.acknowledged = False
+        self.theirs = None         # (index, SPI, public value or None)
 
 
 class Daemon:
@@ -84,7 +95,7 @@ class Daemon:
         if options:
             raise TypeError(f"unknown options {sorted(options)}")
         self.associations = {}
-        self.by_spi = {}
+        self.by_spi = {}           # SPI -> (Association, Seal)
         self.secret = os.urandom(32)
         self.counter = 1
         self.pairs = {}            # group -> KeyPair of the R1s
@@ -147,6 +158,10 @@ class Daemon:
     def update(self, hit, locators=None, new_path=None):
         """An UPDATE with SEQ and ECHO_REQUEST_SIGNED, and LOCATOR_SET when there are `locators`."""
         self._command(self._update, hit, locators, new_path)
+
+    def rekey(self, hit, new_key=False):
+        """New SAs from the KEYMAT there is, or from a new one; wait_for("rekeyed") tells when."""
+        self._command(self._rekey, hit, new_key)
 
     def move(self, address, port=hip.PORT):
         """Leaves its UDP address for another, and tells the peers (RFC 8046 3.2.1)."""
@@ -425,6 +440,7 @@ class Daemon:
         j = crypto.puzzle_solve(a.suite, k, i, self.hit, packet.sender)
         pair = crypto.KeyPair(group)
         a.keymat = crypto.Keymat(a.suite, pair.shared(value), i, j, self.hit, packet.sender, cipher)
+        a.exchange = pair, value, i, j
         # The packets of the exchange go to where the R1 came from; through a relay that is the relay.
         a.path = Path(path.transport, path.address, path.port)
         self._locators(a, packet)
@@ -488,6 +504,7 @@ class Daemon:
         group, value = crypto.parse_diffie_hellman(packet.need(hip.DIFFIE_HELLMAN))
         fresh.keymat = crypto.Keymat(fresh.suite, self.pairs[group].shared(value), i, j, self.hit, packet.sender,
                                      fresh.cipher)
+        fresh.exchange = self.pairs[group], value, i, j
         self._check_mac(fresh, packet)
         host_id = packet.get(hip.HOST_ID)
         if host_id is None:
@@ -540,7 +557,7 @@ class Daemon:
             raise Refused(f"KEYMAT index {index}, here {a.keymat.index}")
         out, inward = a.keymat.esp(a.esp_suite, index)
         a.outward, a.inward = crypto.Seal(a.esp_suite, peer_spi, out), crypto.Seal(a.esp_suite, a.own_spi, inward)
-        self.by_spi[a.own_spi] = a
+        self.by_spi[a.own_spi] = a, a.inward
         preferred = next((entry for entry in a.locators if entry[2]), None)
         relay_to = a.path.relay_to
         if preferred:
@@ -573,6 +590,60 @@ class Daemon:
         a.update_id += 1
         self._send_until_answered(a, self._sealed(hip.UPDATE, a, parameters), a.path)
 
+    # Rekeying (RFC 7402 6.8 to 6.10)
+
+    def _rekey_words(self, a, index, pair):
+        """Parameters that say what this end brings, with a SEQ of their own."""
+        a.rekey = Rekeying(index, secrets.randbelow(2 ** 32 - 256) + 256, pair, a.update_id)
+        a.update_id += 1
+        words = [tlv(hip.ESP_INFO, struct.pack(">HHII", 0, index, a.own_spi, a.rekey.spi)),
+                 tlv(hip.SEQ, struct.pack(">I", a.rekey.update_id))]
+        return words + ([tlv(hip.DIFFIE_HELLMAN, pair.contents())] if pair else [])
+
+    def _rekey(self, hit, new_key):
+        a = self.associations[hit]
+        pair = crypto.KeyPair(a.exchange[0].group) if new_key else None
+        words = self._rekey_words(a, 0 if pair else a.keymat.at, pair)
+        self._send_until_answered(a, self._sealed(hip.UPDATE, a, words), a.path)
+
+    def _rekey_asked(self, a, packet, answer):
+        """Takes the peer's word; adds ours to the answer when it was the peer that began. True: it asks for an ACK."""
+        info = packet.get(hip.ESP_INFO)
+        if info is None:
+            return False
+        _, index, old_spi, new_spi = struct.unpack(">HHII", info)
+        if new_spi in (old_spi, a.outward.spi):
+            return False
+        value = packet.get(hip.DIFFIE_HELLMAN)
+        if value is not None:
+            group, value = crypto.parse_diffie_hellman(value)
+            if index != 0 or group != a.exchange[0].group:
+                raise Refused(f"a rekeying with index {index} and group {group}")
+        begun = a.rekey is None
+        if begun:
+            answer += self._rekey_words(a, 0 if value else max(index, a.keymat.at), None)
+        a.rekey.theirs = index, new_spi, value
+        return begun
+
+    def _rekey_finish(self, a):
+        r = a.rekey
+        if r is None or not r.acknowledged or r.theirs is None:
+            return
+        index, spi, value = r.theirs
+        pair, peer_value, i, j = a.exchange
+        if r.pair or value:
+            # A new key at one end goes with the old one of the other.
+            a.exchange = pair, peer_value, i, j = r.pair or pair, value or peer_value, i, j
+            keymat = crypto.Keymat(a.suite, pair.shared(peer_value), i, j, self.hit, a.peer_hit, a.cipher)
+            a.keymat.data, index = keymat.data, 0
+        else:
+            index = max(index, r.index)
+        out, inward = a.keymat.esp(a.esp_suite, index)
+        a.own_spi, a.rekey = r.spi, None
+        a.outward, a.inward = crypto.Seal(a.esp_suite, spi, out), crypto.Seal(a.esp_suite, r.spi, inward)
+        self.by_spi[a.own_spi] = a, a.inward  # the old one stays for what is under way
+        self._log("rekeyed", peer=hip.hit_text(a.peer_hit), spi=a.own_spi, index=index)
+
     def _move(self, address, port):
         self.sockets["udp"].close()
         self.sockets["udp"] = socket.socket(self.family, socket.SOCK_DGRAM)
@@ -588,6 +659,8 @@ class Daemon:
         if packet.get(hip.ACK) is not None and a.update_id - 1 in struct.unpack(
                 f">{len(packet.need(hip.ACK)) // 4}I", packet.need(hip.ACK)):
             a.pending = None
+            if a.rekey and a.rekey.update_id == a.update_id - 1:
+                a.rekey.acknowledged = True
             self._log("acknowledged", peer=hip.hit_text(a.peer_hit), update_id=a.update_id - 1)
         echoed = packet.get(hip.ECHO_RESPONSE_SIGNED)
         if a.checking and echoed == a.checking[0]:
@@ -595,6 +668,7 @@ class Daemon:
             a.data = (a.checking[1].transport, a.checking[1].address, a.checking[1].port)
             a.path, a.checking = a.checking[1], None
         if packet.get(hip.SEQ) is None:
+            self._rekey_finish(a)
             return
         update_id = struct.unpack(">I", packet.need(hip.SEQ))[0]
         if a.peer_update_id is not None and update_id < a.peer_update_id:
@@ -618,9 +692,11 @@ class Daemon:
                 answer += [tlv(hip.SEQ, struct.pack(">I", a.update_id)), tlv(hip.ECHO_REQUEST_SIGNED, nonce),
                            tlv(hip.ESP_INFO, struct.pack(">HHII", 0, a.keymat.index, a.own_spi, a.own_spi))]
                 a.update_id += 1
+        wants_answer = self._rekey_asked(a, packet, answer)
         self._log("updated", peer=hip.hit_text(a.peer_hit), update_id=update_id)
         data = self._sealed(hip.UPDATE, a, answer)
-        if a.checking and answer_path is a.checking[1]:
+        self._rekey_finish(a)
+        if wants_answer or (a.checking and answer_path is a.checking[1]):
             self._send_until_answered(a, data, answer_path)
         else:
             self._transmit(data, answer_path)
@@ -651,7 +727,7 @@ class Daemon:
 
     def _closed(self, a, state):
         a.state, a.pending = state, None
-        self.by_spi.pop(a.own_spi, None)
+        self.by_spi = {spi: entry for spi, entry in self.by_spi.items() if entry[0] is not a}
         self._log("closed", peer=hip.hit_text(a.peer_hit))
 
     # ---- ESP ----
@@ -662,14 +738,16 @@ class Daemon:
         self.sockets["udp" if transport == "udp" else "esp"].sendto(datagram, (address, port))
 
     def _esp(self, data, source):
-        a = self.by_spi.get(struct.unpack(">I", data[:4])[0])
-        if a is None:
+        spi = struct.unpack(">I", data[:4])[0]
+        if spi not in self.by_spi:
             raise Refused("ESP of an unknown SPI")
-        next_header, payload = a.inward.open(data)
+        a, seal = self.by_spi[spi]
+        next_header, payload = seal.open(data)
         if next_header in (ICMPV6, UDP) and hip.upper_checksum(a.peer_hit, self.hit, next_header, payload) != 0:
             raise Malformed("checksum inside ESP")
         peer = hip.hit_text(a.peer_hit)
-        self._log("esp", peer=peer, source=source[1], port=source[2], next_header=next_header, length=len(payload))
+        self._log("esp", peer=peer, source=source[1], port=source[2], next_header=next_header, length=len(payload),
+                  spi=spi)
         if next_header == UDP:
             source_port, destination_port = struct.unpack(">HH", payload[:4])
             self._log("udp", peer=peer, source_port=source_port, destination_port=destination_port, data=payload[8:])

@@ -80,6 +80,25 @@ def mobility(keys):
         a.ping(b.hit)
 
 
+def rekeying(keys):
+    """New SAs, from the same KEYMAT and from a new one, asked for by either end."""
+    a, b = pair(keys)
+    with a, b:
+        a.connect(b.hit, b.address)
+        a.wait_for("established")
+        b.wait_for("established")
+        for here, there in ((a, b), (b, a)):
+            for new_key in (False, True, False):
+                marks = len(here.events), len(there.events)
+                here.rekey(there.hit, new_key)
+                fresh = here.wait_for("rekeyed", since=marks[0])
+                there.wait_for("rekeyed", since=marks[1])
+                here.ping(there.hit)
+                there.ping(here.hit)
+                check(here.wait_for("esp", since=marks[0], spi=fresh["spi"]), "ESP comes with the new SPI")
+        check(a.count("dropped") + b.count("dropped") == 0, f"nothing is dropped: {a.events} {b.events}")
+
+
 def crossing(keys):
     """Both begin at once; one association comes of it."""
     a, b = pair(keys)
@@ -174,6 +193,8 @@ def test(build, folder):
     exchange(keys[1], {"encrypt_host_id": True, "nat_mode": True}, {"nat_mode": True, "domain": b"b@peal.example"})
     exchange((crypto.HostKey.generate(2, bare_point=True), keys[2][1]), {"locators": None, "ciphers": (2,)})
     mobility(keys[2])
+    rekeying(keys[2])
+    rekeying(keys[1])
     crossing(keys[2])
     refusals(keys[2])
     rendezvous(keys[2])

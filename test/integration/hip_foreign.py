@@ -91,6 +91,43 @@ def moved(peer, here, there, key):
     print(f"a host of suite {key.suite} moved: data follow after an address check")
 
 
+def restarted(peer, address, key):
+    """The foreign host forgets everything and begins anew (RFC 7401 6.16)."""
+    peer_hit = hit_of_peer(peer)
+    for _ in range(2):
+        with Daemon(key, address) as daemon:
+            daemon.connect(peer_hit, peer.address)
+            daemon.wait_for("established")
+            daemon.ping(peer_hit)
+            ping_from_peer(peer, key.hit)
+    with Daemon(key, address) as daemon:
+        daemon.connect(peer_hit, peer.address)
+        daemon.wait_for("established")
+        daemon.close(peer_hit)
+        daemon.wait_for("closed")
+    print(f"a host of suite {key.suite} that lost its state twice: held")
+
+
+def rekeyed(peer, address, key):
+    """New SAs that the foreign host asks for, with and without a new Diffie-Hellman key."""
+    peer_hit = hit_of_peer(peer)
+    with Daemon(key, address) as daemon:
+        daemon.connect(peer_hit, peer.address)
+        daemon.wait_for("established")
+        for number, new_key in enumerate((False, True, False)):
+            mark = len(daemon.events)
+            daemon.rekey(peer_hit, new_key)
+            fresh = daemon.wait_for("rekeyed", since=mark)
+            daemon.ping(peer_hit)
+            ping_from_peer(peer, key.hit)
+            daemon.wait_for("esp", since=mark, spi=fresh["spi"])
+            check(association(peer, key.hit)["rekeys"] == number + 1, association(peer, key.hit))
+        check(daemon.count("dropped") == 0, daemon.events)
+        daemon.close(peer_hit)
+        daemon.wait_for("closed")
+    print(f"rekeyed by a host of suite {key.suite}: held")
+
+
 def raw(peer, address, key):
     """Protocol 139 with checksums, ESP as protocol 50."""
     peer_hit = hit_of_peer(peer)
@@ -165,6 +202,8 @@ def test(build, folder):
         direct(rsa, ring.address(101), keys)
         for key in keys:
             moved(second, ring.address(101), ring.address(103), key)
+            restarted(second, ring.address(101), key)
+            rekeyed(second, ring.address(101), key)
             if os.geteuid() == 0:
                 raw(second, ring.address(101), key)
             else:
