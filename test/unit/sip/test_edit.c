@@ -178,12 +178,28 @@ START_TEST(ack_and_cancel_belong_to_the_invite)
 }
 END_TEST
 
+START_TEST(body_is_replaced_with_its_length)
+{
+	static const char with[] = HEAD VIA PARTIES ODD "l:  13 \r\nX: y\r\n\r\n--x\r\n\x01\xff\r\n--x-";
+	static const char without[] = HEAD VIA PARTIES ODD "\r\n--x\r\n\x01\xff\r\n--x-";
+	struct sip_message m;
+	struct sip_edit e;
+
+	begin(&e, &m, with);
+	sip_edit_body(&e, slice_text("another body altogether"));
+	ck_assert_str_eq(finish(&e), HEAD VIA PARTIES ODD "l:  23 \r\nX: y\r\n\r\nanother body altogether");
+	begin(&e, &m, without);
+	sip_edit_body(&e, slice_text("short"));
+	ck_assert_str_eq(finish(&e), HEAD VIA PARTIES ODD "Content-Length: 5\r\n\r\nshort");
+}
+END_TEST
+
 int main(void)
 {
 	int result;
 
 	sip_message_setup();
-	result = RUN_TESTS("sip_edit", edit_of_nothing_is_the_identity,
+	result = RUN_TESTS("sip_edit", body_is_replaced_with_its_length, edit_of_nothing_is_the_identity,
 			   edit_of_a_request_changes_only_the_proxys_headers,
 			   edit_pops_routes_over_several_lines, edit_pops_the_topmost_via_only,
 			   edit_adds_what_is_missing, edit_drops_only_credentials_of_this_realm,
