@@ -42,8 +42,12 @@ static bool carry(size_t from)
 
 static void settle(void)
 {
-	for (int turn = 0; turn < TURNS_MAX && (carry(LIAR) | carry(LISTENER)); turn++)
-		continue;
+	for (int turn = 0; turn < TURNS_MAX; turn++) {
+		bool any = carry(LIAR);
+
+		if (!carry(LISTENER) && !any)
+			break;
+	}
 }
 
 static void pass(uint64_t ms)
