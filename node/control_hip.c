@@ -38,6 +38,16 @@ static json_t *path_json(const struct hip_path *path)
 	return path->channel == HIP_CHANNEL_NONE ? json_null() : json_string(hip_path_text(path, text));
 }
 
+/* An IPv4 name of a HIT: no port. */
+static json_t *name_json(const struct address *name)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	(void)address_text(name, text);
+	text[strcspn(text, ":")] = '\0';
+	return json_string(text);
+}
+
 /* null: it has not happened. */
 static json_t *moment_json(struct duration d)
 {
@@ -143,7 +153,7 @@ static json_t *association_json(struct node *n, const struct hip_association_inf
 	exchange_put(item, a);
 	(void)json_object_set_new(item, "race", race_json(a));
 	if (hip_tun_name(n, &a->hit, &name))
-		(void)json_object_set_new(item, "ipv4", control_address(&name));
+		(void)json_object_set_new(item, "ipv4", name_json(&name));
 	return item;
 }
 
@@ -214,7 +224,7 @@ void control_hip(struct control_call *call, struct now now)
 	(void)json_object_set_new(result, "edge", json_boolean(n->settings.hip_edge));
 	if (hip_tun_name(n, hip_host_hit(n->hip), &name)) {
 		(void)json_object_set_new(result, "device", json_string(n->settings.hip_tun));
-		(void)json_object_set_new(result, "ipv4", control_address(&name));
+		(void)json_object_set_new(result, "ipv4", name_json(&name));
 	}
 	(void)json_object_set_new(result, "associations", json_integer((json_int_t)associations));
 	(void)json_object_set_new(result, "registrations", json_integer((json_int_t)registrations));

@@ -113,8 +113,9 @@ START_TEST(names_are_bounded)
 	setup();
 	name = hip_lsi_of(at_alice, &first);
 	for (unsigned i = 1; i <= HIP_LSI_MAX; i++) {
-		hit.bytes[8] = (uint8_t)(i >> 8);
-		hit.bytes[9] = (uint8_t)i;
+		hit.bytes[13] = 0x77;
+		hit.bytes[14] = (uint8_t)(i >> 8);
+		hit.bytes[15] = (uint8_t)i;
 		(void)hip_lsi_of(at_alice, &hit);
 	}
 	ck_assert(!hip_lsi_find(at_alice, name.bytes, &found) || !hit_equal(&found, &first));
