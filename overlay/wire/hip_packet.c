@@ -171,11 +171,12 @@ void hip_packet_end(struct writer *w)
 
 /* ---- Checksum ---- */
 
-/* Adds `len` bytes as 16-bit numbers; an odd last one counts as the high half. */
-static uint32_t hip_checksum_add(uint32_t sum, const uint8_t *bytes, size_t len)
+/* Adds the bytes as 16-bit numbers, but for the one at `skipped`; an odd last byte counts as a high half. */
+static uint32_t hip_checksum_add(uint32_t sum, struct slice bytes, size_t skipped)
 {
-	for (size_t i = 0; i < len; i++)
-		sum += i % 2 == 0 ? (uint32_t)bytes[i] << 8 : bytes[i];
+	for (size_t i = 0; i < bytes.len; i++)
+		if (i / 2 != skipped / 2)
+			sum += i % 2 == 0 ? (uint32_t)bytes.data[i] << 8 : bytes.data[i];
 	return sum;
 }
 
@@ -185,14 +186,9 @@ uint16_t hip_checksum(const struct address *source, const struct address *destin
 	/* Length and protocol stand at other places for IPv4 and IPv6, but give the same sum. */
 	uint32_t sum = HIP_PROTOCOL + (uint32_t)packet.len;
 
-	sum = hip_checksum_add(sum, source->bytes, width);
-	sum = hip_checksum_add(sum, destination->bytes, width);
-	if (packet.len <= HIP_CHECKSUM_AT + 2) {
-		sum = hip_checksum_add(sum, packet.data, packet.len < HIP_CHECKSUM_AT ? packet.len : HIP_CHECKSUM_AT);
-	} else {
-		sum = hip_checksum_add(sum, packet.data, HIP_CHECKSUM_AT);
-		sum = hip_checksum_add(sum, packet.data + HIP_CHECKSUM_AT + 2, packet.len - HIP_CHECKSUM_AT - 2);
-	}
+	sum = hip_checksum_add(sum, slice_of(source->bytes, width), width);
+	sum = hip_checksum_add(sum, slice_of(destination->bytes, width), width);
+	sum = hip_checksum_add(sum, packet, HIP_CHECKSUM_AT);
 	while (sum >> 16 != 0)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)(~sum & 0xffff);
