@@ -300,6 +300,7 @@ size_t fixture_reseal(struct fixture *f, size_t host, size_t with, uint8_t *pack
 	size_t cursor = 0;
 
 	ck_assert_int_eq(hip_packet_get(slice_of(packet, len), &p), 0);
+	w.len = HIP_HEADER_LENGTH;
 	while (hip_parameter_next(&p, &cursor, &parameter) && parameter.type < HIP_PARAMETER_HIP_MAC)
 		w.len = parameter.at + parameter.whole.len;
 	if (p.type == HIP_R1) {
