@@ -120,8 +120,9 @@ static int hip_pool_admit(struct hip_pool *pool, struct now now, const struct hi
 	if (known->user[0] == '\0')
 		return 0;
 	if (use == NULL) {
-		/* Without room the rule could not be kept: then the weak ways bring nothing. */
-		if (!is_strong && hip_pool_remember(pool, known->user, &known->hit, now.wall.ms) == NULL)
+		/* What is proven is remembered too: nobody may take the name later with less. Without room the rule
+		 * could not be kept: then the weak ways bring nothing. */
+		if (hip_pool_remember(pool, known->user, &known->hit, now.wall.ms) == NULL && !is_strong)
 			return ERR_LIMIT;
 		return 0;
 	}

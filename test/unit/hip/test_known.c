@@ -145,9 +145,11 @@ START_TEST(certificate_and_record_bind_whatever_was_before)
 	ck_assert(hit_equal(&use.hit, &second));
 	ck_assert_int_eq(learn(pool, 1, "anna@example.net", HIP_VOUCHED_SDP, 60), ERR_FORBIDDEN);
 	ck_assert_int_eq(learn(pool, 3, "anna@example.net", HIP_VOUCHED_CERTIFICATE, 60), 0);
-	/* Strong ones alone leave no first use: they can be shown again. */
+	/* What was proven cannot be taken with less afterwards. */
 	ck_assert_int_eq(learn(pool, 4, "bob@example.net", HIP_VOUCHED_CERTIFICATE, 60), 0);
-	ck_assert(!first_use(pool, "bob@example.net", &use));
+	ck_assert(first_use(pool, "bob@example.net", &use));
+	ck_assert_int_eq(learn(pool, 5, "bob@example.net", HIP_VOUCHED_LINK, 60), ERR_FORBIDDEN);
+	ck_assert_int_eq(learn(pool, 4, "bob@example.net", HIP_VOUCHED_LINK, 60), 0);
 	hip_pool_free(pool);
 }
 END_TEST
