@@ -32,8 +32,9 @@ static bool media_is_required(const struct media_passage *p)
 static bool media_is_carried(const struct sdp_media *m)
 {
 	static const char *const starts[] = { "RTP/", "SRTP", "UDP", "DTLS/" };
-	bool is_group = m->connection.type == ADDRESS_IPV4 ? m->connection.bytes[0] >= 224 && m->connection.bytes[0] < 240
-				: m->connection.type == ADDRESS_IPV6 && m->connection.bytes[0] == 0xff;
+	const struct address *a = &m->connection;
+	bool is_group = a->type == ADDRESS_IPV4 ? a->bytes[0] >= 224 && a->bytes[0] < 240
+						: a->type == ADDRESS_IPV6 && a->bytes[0] == 0xff;
 
 	if (m->port_count != 1 || is_group)
 		return false;
@@ -173,7 +174,8 @@ static int media_outwards_hip(struct media_passage *p, struct sip_text *out)
 	return 0;
 }
 
-/* Whether the other node is known to take media to its HIT. *hit: the one to speak to, zero when it is yet to be told. */
+/* Whether the other node is known to take media to its HIT. *hit: the one to speak to, zero when it is yet to be
+ * told. */
 static bool media_other_can(struct media_passage *p, struct hit *hit)
 {
 	const struct sip_media_message *m = p->m;
@@ -354,12 +356,12 @@ int media_call_rewrite(struct media_relay *r, struct now now, const struct sip_m
 	int err;
 
 	if (m->body.len == 0)
-		return media_is_required(&p) ? media_refuse(&p, ERR_FORBIDDEN, "Session description cannot be read") : 0;
+		return media_is_required(&p) ? media_refuse(&p, ERR_FORBIDDEN, "Description cannot be read") : 0;
 	err = sdp_parse(m->body, &sdp, &line, &strange);
 	if (err != 0) {
 		log_info(r->log, "media.description.malformed", "line=%u err=%s", line, error_name(err));
 		/* Whoever is meant to read it says better what is wrong. */
-		return media_is_required(&p) ? media_refuse(&p, ERR_MALFORMED, "Malformed session description") : 0;
+		return media_is_required(&p) ? media_refuse(&p, ERR_MALFORMED, "Malformed description") : 0;
 	}
 	if (strange > 0)
 		log_info(r->log, "media.hit.strange", "count=%u", strange);

@@ -158,7 +158,9 @@ static int media_identity_pool(struct media_relay *r, struct now now, const stru
 		log_debug(r->log, "media.hit.learnt", "user=%s hit=%s vouched=%s", known->user,
 			  hit_text(&known->hit, hit), hip_vouched_name(known->vouched));
 	else
-		snprintf(reason, reason_size, "Host Identity of %.48s has changed", known->user);
+		snprintf(reason, reason_size, err == ERR_FORBIDDEN ? "Host Identity of %.48s has changed"
+								   : "No room to remember the Host Identity of %.32s",
+			 known->user);
 	return err;
 }
 

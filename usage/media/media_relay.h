@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls' media over HIP: a phone's RTP and RTCP go to a port of this node, cross as ESP between the two nodes, and come out
- * at the other phone. Between nodes a session description names the node's HIT as address; towards a phone it names this
- * node. One port number serves both sides: the UDP port that the phone sends to is the port on our HIT.
+/* Calls' media over HIP: a phone's RTP and RTCP go to a port of this node, cross as ESP between the two nodes, and
+ * come out at the other phone. Between nodes a session description names the node's HIT as address; towards a phone it
+ * names this node. One port number serves both sides: the UDP port that the phone sends to is the port on our HIT.
  * Implements the port of usage/sip/sip_media.h on top of usage/hip/hip_host.h. */
 #ifndef USAGE_MEDIA_MEDIA_RELAY_H
 #define USAGE_MEDIA_MEDIA_RELAY_H

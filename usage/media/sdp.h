@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Session descriptions (RFC 4566), read and edited in place line by line: what is not ours to change stays byte for byte.
+/* Session descriptions (RFC 4566), read and edited in place line by line: what is not ours to change stays as it is.
  * Only what media needs is understood: connection addresses, media ports, RTCP's place, ICE, and the Host Identities of
  * draft-tschofenig-hiprg-host-identities (k=host-identity..., a=key-mgmt:host-identity...). */
 #ifndef USAGE_MEDIA_SDP_H
@@ -44,14 +44,14 @@ struct sdp {
 	size_t hit_count;
 };
 
-/* ERR_MALFORMED (does not begin with v=0, a broken m= or c= line), ERR_LIMIT. `line` (may be NULL) is the 1-based line of
- * the fault. HITs that are no ORCHIDv2 are left out and counted in *strange_hits (may be NULL). */
+/* ERR_MALFORMED (does not begin with v=0, a broken m= or c= line), ERR_LIMIT. `line` (may be NULL) is the 1-based line
+ * of the fault. HITs that are no ORCHIDv2 are left out and counted in *strange_hits (may be NULL). */
 int MUST_CHECK sdp_parse(struct slice bytes, struct sdp *out, unsigned *line, unsigned *strange_hits);
 
 /* What one m= line shall become. */
 struct sdp_media_edit {
 	bool take;               /* false: this m= line and its attributes stay as they are */
-	uint16_t port;           /* new RTP port; a=rtcp: becomes the same one when it was so under rtcp-mux, else the next */
+	uint16_t port;           /* new RTP port; a=rtcp: becomes the same when it was so under rtcp-mux, else + 1 */
 };
 struct sdp_edit {
 	struct address connection;  /* goes into every c= line when any media is taken, but not where it says 0.0.0.0 or

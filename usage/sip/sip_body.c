@@ -66,7 +66,8 @@ static bool sip_part_read(struct slice part, enum sip_body_kind *kind, struct sl
 		else if (sip_is(name, "Content-Type") || sip_is(name, "c"))
 			is_description = sip_is_description(value);
 		else if (sip_is(name, "Content-Transfer-Encoding"))
-			is_plain = is_plain && (sip_is(value, "binary") || sip_is(value, "8bit") || sip_is(value, "7bit"));
+			is_plain = is_plain && (sip_is(value, "binary") || sip_is(value, "8bit") ||
+						sip_is(value, "7bit"));
 		else if (sip_is(name, "Content-Encoding") || sip_is(name, "e") || sip_is(name, "Content-Length") ||
 			 sip_is(name, "l"))
 			is_plain = false;

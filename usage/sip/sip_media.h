@@ -25,7 +25,7 @@ struct sip_media_message {
 	struct hit node_hit;          /* HIT of the other node's certificate; zero: not known */
 	const char *node_user;        /* AOR of the other node's certificate; "" */
 	bool node_user_is_vouched;    /* by an issuer that is trusted for that AOR's domain */
-	struct slice record_prefs;    /* contact_prefs of the signed record that led here (caller's side); may be empty */
+	struct slice record_prefs;    /* contact_prefs of the signed record that led here (caller's side); or empty */
 	struct slice remote_aor;      /* AOR of the other party as From or To has it, without scheme */
 	struct slice remote_tag;      /* the other party's tag: which dialog of the call; empty: not known yet */
 	const struct address *phone_side; /* our own address that the phone speaks to */

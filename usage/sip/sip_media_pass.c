@@ -80,7 +80,7 @@ static int sip_media_ask(struct sip_usage *s, struct now now, const struct sip_m
 		.body = description,
 	};
 	const struct sip_name_addr *remote = sip_way_remote(m, way, &x.remote_tag);
-	char aor[SIP_AOR_SIZE] = "", call_id[128], node[NODE_ID_TEXT_SIZE];
+	char aor[SIP_AOR_SIZE] = "", user[SIP_AOR_SIZE], call_id[128], node[NODE_ID_TEXT_SIZE];
 	struct sip_node known;
 	struct sip_uri uri;
 	int err;
@@ -89,7 +89,8 @@ static int sip_media_ask(struct sip_usage *s, struct now now, const struct sip_m
 		if (way->node != NULL)
 			known = *way->node;
 		x.node_hit = known.hit;
-		x.node_user = known.user;
+		/* In the form that AORs are compared in. */
+		x.node_user = sip_aor_normalise(slice_text(known.user), user) == 0 ? user : known.user;
 		x.node_user_is_vouched = known.user_is_vouched;
 	}
 	if (sip_uri_parse(remote->uri, &uri) == 0 && sip_aor_of_uri(&uri, aor) != 0)

@@ -22,8 +22,8 @@ void sip_media_leg(const struct sip_usage *s, const struct sip_hop *hop, char le
 
 /* A message on its way: with `body->len` > 0 that is to be its new body. ERR_FORBIDDEN, ERR_LIMIT, ERR_MALFORMED: it
  * must not pass, as `reason` says. */
-int MUST_CHECK sip_media_pass(struct sip_usage *s, struct now now, const struct sip_message *m, const struct sip_way *way,
-			      struct sip_text *body, char reason[SIP_MEDIA_REASON_SIZE]);
+int MUST_CHECK sip_media_pass(struct sip_usage *s, struct now now, const struct sip_message *m,
+			      const struct sip_way *way, struct sip_text *body, char reason[SIP_MEDIA_REASON_SIZE]);
 /* The status that answers such a failure. */
 int sip_media_status(int err);
 

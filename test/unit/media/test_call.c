@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole calls: two phones, two proxies, two media relays on HIP hosts, and the ring between them. Each phone sees only its
- * own node; what it sends comes out at the other. */
+/* Whole calls: two phones, two proxies, two media relays on HIP hosts, and the ring between them. Each phone sees only
+ * its own node; what it sends comes out at the other. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +102,8 @@ static void machine_start(struct world *w, size_t node, enum media_policy policy
 	snprintf(text, sizeof(text), "192.0.2.%zu:10500", node + 1);
 	ck_assert_int_eq(address_parse(text, 0, &m->at), 0);
 	/* The host's key is that of the certificate. */
-	m->security = fake_host_new(node + 1, fake_certificate_key_name(security->ops->own_certificate(security->ctx), name));
+	m->security = fake_host_new(node + 1, fake_certificate_key_name(
+						      security->ops->own_certificate(security->ctx), name));
 	o.security = fake_host_port(m->security);
 	o.listen[0] = o.locators[0] = m->at;
 	o.listen_count = o.locator_count = 1;

@@ -194,7 +194,8 @@ START_TEST(offer_in_the_response_is_answered_in_the_ack)
 	alice_port = media_port_of(seen, 0);
 	/* There is no ring here that would find Bob without a locator. */
 	seen = media_pass(&pair, ALICE, BOB, OFFER,
-			  (struct media_said){ .tag = "t1", .in_dialog = true, .prefs = "(peal.locator=\"192.0.2.2\")" });
+			  (struct media_said){ .tag = "t1", .in_dialog = true,
+					       .prefs = "(peal.locator=\"192.0.2.2\")" });
 	bob_port = media_port_of(seen, 0);
 	media_pair_run(&pair, 200);
 	media_send(&pair, ALICE, 4000, alice_port, "late");
@@ -386,214 +387,6 @@ START_TEST(datagram_without_a_right_checksum_goes_nowhere)
 }
 END_TEST
 
-/* ---- Whom the key belongs to ---- */
-
-static void expect_protection(size_t node, const char *vouched, size_t with)
-{
-	const struct sip_media *s = &pair.nodes[node].sip;
-	const char *said;
-	struct hit hit;
-
-	ck_assert(s->ops->protection(s->ctx, slice_text("c1"), &hit, &said));
-	ck_assert_str_eq(said, vouched);
-	ck_assert(hit_equal(&hit, &pair.nodes[with].host->hit));
-}
-
-START_TEST(key_of_the_certificate_is_vouched_for_by_it)
-{
-	const struct hip_known *known;
-
-	media_pair_begin(&pair, MEDIA_HIP_PREFER);
-	call(OFFER, ANSWER);
-	expect_protection(ALICE, "certificate", BOB);
-	expect_protection(BOB, "certificate", ALICE);
-	known = hip_pool_find(hip_host_pool(pair.nodes[BOB].host->h), pair.fixture.now, &pair.nodes[ALICE].host->hit);
-	ck_assert_ptr_nonnull(known);
-	ck_assert_str_eq(known->user, "alice@example.org");
-	ck_assert_str_eq(known->dialog, "c1");
-	media_pair_end(&pair);
-}
-END_TEST
-
-START_TEST(key_told_for_another_name_is_only_told)
-{
-	media_pair_begin(&pair, MEDIA_HIP_PREFER);
-	media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ .aor = "carol@example.org" });
-	expect_protection(BOB, "link", ALICE);
-	media_pair_end(&pair);
-	media_pair_begin(&pair, MEDIA_HIP_PREFER);
-	pair.nodes[ALICE].is_vouched = false;
-	media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 });
-	expect_protection(BOB, "link", ALICE);
-	media_pair_end(&pair);
-}
-END_TEST
-
-START_TEST(key_of_a_signed_record_is_vouched_for_by_it)
-{
-	char prefs[128];
-
-	/* Bob's media end is a host of its own (Mallory's key stands for it here), as his signed record says. */
-	media_pair_begin(&pair, MEDIA_HIP_PREFER);
-	snprintf(prefs, sizeof(prefs), "(& (sip.schemes=SIP) (peal.hit=\"%s\"))", hit_hex(MALLORY));
-	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ .prefs = prefs }), 0);
-	ck_assert_int_eq(media_in(&pair, ALICE, BOB, from_hit(hit_hex(MALLORY), 7000, "", ""),
-				  (struct media_said){ .status = 200, .tag = "t1" }), 0);
-	expect_protection(ALICE, "record", MALLORY);
-	media_pair_end(&pair);
-}
-END_TEST
-
-START_TEST(changed_key_of_a_known_name_is_refused)
-{
-	media_pair_begin(&pair, MEDIA_HIP_PREFER);
-	media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ .aor = "carol@example.org" });
-	ck_assert_int_eq(media_out(&pair, MALLORY, BOB, OFFER, (struct media_said){ .call_id = "c2" }), 0);
-	ck_assert_int_eq(media_in(&pair, BOB, MALLORY, strdup(pair.out),
-				  (struct media_said){ .call_id = "c2", .aor = "carol@example.org" }), ERR_FORBIDDEN);
-	ck_assert_str_eq(pair.reason, "Host Identity of carol@example.org has changed");
-	ck_assert(fixture_logged(&pair.fixture, BOB, "identity.changed"));
-	ck_assert_uint_eq(pair.nodes[BOB].host->counters.media_refused, 1);
-	ck_assert_uint_eq(streams(BOB), 1);
-	media_pair_end(&pair);
-}
-END_TEST
-
-START_TEST(nameless_callers_are_not_bound_to_one_key)
-{
-	media_pair_begin(&pair, MEDIA_HIP_PREFER);
-	media_pass(&pair, ALICE, BOB, OFFER, (struct media_said){ .aor = "anonymous@anonymous.invalid" });
-	expect_protection(BOB, "certificate", ALICE);
-	media_pass(&pair, MALLORY, BOB, OFFER,
-		   (struct media_said){ .call_id = "c2", .aor = "anonymous@anonymous.invalid" });
-	media_pair_end(&pair);
-}
-END_TEST
-
-START_TEST(key_that_changes_within_a_call_is_refused_unless_it_is_its_nodes)
-{
-	struct media_said again = { .in_dialog = true, .tag = "t1" };
-
-	media_pair_begin(&pair, MEDIA_HIP_PREFER);
-	call(OFFER, ANSWER);
-	ck_assert_int_eq(media_in(&pair, ALICE, BOB, from_hit(hit_hex(MALLORY), 7000, "", ""), again), ERR_FORBIDDEN);
-	ck_assert_str_eq(pair.reason, "Host Identity changed within the call");
-	/* Another node cannot come into the call. */
-	ck_assert_int_eq(media_in(&pair, ALICE, MALLORY, from_hit(hit_hex(MALLORY), 7000, "", ""), again), ERR_FORBIDDEN);
-	/* The protection is what it was. */
-	expect_protection(ALICE, "certificate", BOB);
-	ck_assert_int_eq(media_in(&pair, ALICE, BOB, from_hit(hit_hex(BOB), 7000, "", ""), again), 0);
-	media_pair_end(&pair);
-}
-END_TEST
-
-static void base64(struct slice in, char *out)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < in.len; i += 3) {
-		uint32_t v = (uint32_t)in.data[i] << 16 | (i + 1 < in.len ? (uint32_t)in.data[i + 1] << 8 : 0) |
-			     (i + 2 < in.len ? in.data[i + 2] : 0);
-
-		*out++ = digits[v >> 18 & 63];
-		*out++ = digits[v >> 12 & 63];
-		*out++ = i + 1 < in.len ? digits[v >> 6 & 63] : '=';
-		*out++ = i + 2 < in.len ? digits[v & 63] : '=';
-	}
-	*out = '\0';
-}
-
-START_TEST(host_identity_must_give_its_hit)
-{
-	const struct host_security *s;
-	char line[2048], identity[1200];
-	struct media_said said = { .call_id = "hi" };
-
-	media_pair_begin(&pair, MEDIA_HIP_PREFER);
-	s = hip_host_security(pair.nodes[ALICE].host->h);
-	base64(s->ops->own_identity(s->ctx), identity);
-	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\na=key-mgmt:host-identity %s\r\n",
-		 hit_hex(ALICE), identity);
-	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, line, ""), said), 0);
-	/* The identity alone gives the HIT, too; in k= and at the m= line. */
-	said.call_id = "hi2";
-	snprintf(line, sizeof(line), "k=host-identity:%s\r\n", identity);
-	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, "", line), said), 0);
-	said.call_id = "hi3";
-	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\na=key-mgmt:host-identity %s\r\n",
-		 hit_hex(MALLORY), identity);
-	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(MALLORY), 7000, line, ""), said), ERR_FORBIDDEN);
-	ck_assert_uint_eq(pair.nodes[BOB].host->counters.hip_identity, 1);
-	/* An address that is none of the HITs told. */
-	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\n", hit_hex(ALICE));
-	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(MALLORY), 7000, line, ""), said), ERR_FORBIDDEN);
-	/* Our own. */
-	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(BOB), 7000, "", ""), said), ERR_FORBIDDEN);
-	ck_assert_uint_eq(streams(BOB), 2);
-	media_pair_end(&pair);
-}
-END_TEST
-
-/* ---- Policy ---- */
-
-START_TEST(node_that_cannot_is_called_as_phones_do_or_not_at_all)
-{
-	struct media_said no_hip = { .prefs = "(sip.schemes=SIP)" };
-
-	media_pair_begin(&pair, MEDIA_HIP_PREFER);
-	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, no_hip), 0);
-	ck_assert_str_eq(pair.out, OFFER);
-	ck_assert_int_eq(media_in(&pair, ALICE, BOB, ANSWER, (struct media_said){ .status = 200 }), 0);
-	ck_assert_str_eq(pair.out, ANSWER);
-	ck_assert_uint_eq(streams(ALICE), 0);
-	media_pair_end(&pair);
-	media_pair_begin(&pair, MEDIA_HIP_REQUIRE);
-	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, no_hip), ERR_FORBIDDEN);
-	ck_assert_int_eq(media_in(&pair, ALICE, BOB, OFFER, no_hip), ERR_FORBIDDEN);
-	ck_assert_int_eq(media_in(&pair, ALICE, BOB, "", no_hip), ERR_FORBIDDEN);
-	ck_assert_int_eq(media_in(&pair, ALICE, BOB, "v=1", no_hip), ERR_MALFORMED);
-	ck_assert_uint_eq(pair.nodes[ALICE].host->counters.media_refused, 4);
-	media_pair_end(&pair);
-	media_pair_begin(&pair, MEDIA_HIP_OFF);
-	ck_assert_str_eq(pair.nodes[ALICE].sip.ops->record_prefs(pair.nodes[ALICE].sip.ctx, pair.out, 512), "");
-	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 }), 0);
-	ck_assert_str_eq(pair.out, OFFER);
-	ck_assert_int_eq(media_in(&pair, ALICE, BOB, from_hit(hit_hex(BOB), 7000, "", ""), no_hip), ERR_FORBIDDEN);
-	media_pair_end(&pair);
-}
-END_TEST
-
-START_TEST(answer_that_leaves_the_protection_is_refused)
-{
-	media_pair_begin(&pair, MEDIA_HIP_PREFER);
-	ck_assert_int_eq(media_out(&pair, ALICE, BOB, OFFER, (struct media_said){ 0 }), 0);
-	ck_assert_int_eq(media_in(&pair, ALICE, BOB, ANSWER, (struct media_said){ .status = 200 }), ERR_FORBIDDEN);
-	/* All lines refused: that is an answer. */
-	ck_assert_int_eq(media_in(&pair, ALICE, BOB, HEAD("2") "m=audio 0 RTP/AVP 0\r\n",
-				  (struct media_said){ .status = 200 }), 0);
-	media_pair_end(&pair);
-}
-END_TEST
-
-START_TEST(phones_that_know_hip_are_left_alone)
-{
-	const char *offer = HEAD("1") "k=host-identity-tag:2001002400112233445566778899aabb\r\nm=audio 4 RTP/AVP 0\r\n";
-	const struct hip_known *known;
-	struct hit hit;
-
-	media_pair_begin(&pair, MEDIA_HIP_PREFER);
-	ck_assert_str_eq(media_pass(&pair, ALICE, BOB, offer, (struct media_said){ 0 }), offer);
-	ck_assert_str_eq(media_pass(&pair, BOB, ALICE, ANSWER, (struct media_said){ .status = 200 }), ANSWER);
-	ck_assert_uint_eq(streams(ALICE) + streams(BOB), 0);
-	ck_assert_int_eq(hit_parse("2001002400112233445566778899aabb", &hit), 0);
-	known = hip_pool_find(hip_host_pool(pair.nodes[BOB].host->h), pair.fixture.now, &hit);
-	ck_assert_ptr_nonnull(known);
-	ck_assert_str_eq(known->user, "alice@example.org");
-	ck_assert_int_eq(known->vouched, HIP_VOUCHED_SDP);
-	media_pair_end(&pair);
-}
-END_TEST
-
 /* ---- Ports and ends ---- */
 
 START_TEST(ports_are_wanted_ahead_and_go_back)
@@ -699,21 +492,20 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(
-		"media_relay", between_nodes_the_address_is_a_hit, each_phone_sees_its_own_node,
-		datagrams_cross_both_ways_with_rtcp, association_begins_with_the_offer,
-		early_media_passes_before_the_answer_is_final, offer_in_the_response_is_answered_in_the_ack,
-		video_added_later_gets_ports_of_its_own, phone_that_moves_is_followed_once_it_is_answered,
-		hold_by_address_reaches_the_other_phone, line_that_cannot_be_carried_is_disabled,
-		phone_is_answered_where_it_sends_from_within_its_address,
-		phone_behind_a_translator_is_found_where_its_signalling_comes_from,
-		datagram_from_another_hit_goes_nowhere, datagram_without_a_right_checksum_goes_nowhere,
-		key_of_the_certificate_is_vouched_for_by_it, key_told_for_another_name_is_only_told,
-		key_of_a_signed_record_is_vouched_for_by_it, changed_key_of_a_known_name_is_refused,
-		nameless_callers_are_not_bound_to_one_key,
-		key_that_changes_within_a_call_is_refused_unless_it_is_its_nodes, host_identity_must_give_its_hit,
-		node_that_cannot_is_called_as_phones_do_or_not_at_all, answer_that_leaves_the_protection_is_refused,
-		phones_that_know_hip_are_left_alone, ports_are_wanted_ahead_and_go_back,
-		call_without_a_port_left_is_refused, answers_of_two_phones_share_the_callers_port,
-		call_that_never_came_to_be_is_forgotten, silent_call_ends_by_itself);
+	return RUN_TESTS("media_relay",
+			between_nodes_the_address_is_a_hit, each_phone_sees_its_own_node,
+			datagrams_cross_both_ways_with_rtcp, association_begins_with_the_offer,
+			early_media_passes_before_the_answer_is_final,
+			offer_in_the_response_is_answered_in_the_ack,
+			video_added_later_gets_ports_of_its_own,
+			phone_that_moves_is_followed_once_it_is_answered,
+			hold_by_address_reaches_the_other_phone,
+			line_that_cannot_be_carried_is_disabled,
+			phone_is_answered_where_it_sends_from_within_its_address,
+			phone_behind_a_translator_is_found_where_its_signalling_comes_from,
+			datagram_from_another_hit_goes_nowhere,
+			datagram_without_a_right_checksum_goes_nowhere,
+			ports_are_wanted_ahead_and_go_back, call_without_a_port_left_is_refused,
+			answers_of_two_phones_share_the_callers_port,
+			call_that_never_came_to_be_is_forgotten, silent_call_ends_by_itself);
 }

@@ -118,7 +118,8 @@ START_TEST(refused_line_stays_and_mux_may_fall_back)
 {
 	struct sdp_edit e;
 
-	parse("v=0\nc=IN IP6 2001:db8::7\nm=audio 0 RTP/AVP 0\na=rtcp:9\nm=audio 7/1 RTP/AVP 8\na=rtcp-mux\na=rtcp:8\n");
+	parse("v=0\nc=IN IP6 2001:db8::7\nm=audio 0 RTP/AVP 0\na=rtcp:9\n"
+	      "m=audio 7/1 RTP/AVP 8\na=rtcp-mux\na=rtcp:8\n");
 	ck_assert_uint_eq(sdp.media[0].port, 0);
 	ck_assert_uint_eq(sdp.media[1].port_count, 1);
 	e = take_all("127.0.0.1");
@@ -263,7 +264,8 @@ END_TEST
 
 START_TEST(description_cut_anywhere_is_read_or_refused)
 {
-	static const char text[] = AUDIO_VIDEO "k=host-identity-tag:" HIT_TEXT "\r\na=key-mgmt:host-identity AAcAAQ==\r\n";
+	static const char text[] = AUDIO_VIDEO "k=host-identity-tag:" HIT_TEXT "\r\n"
+					       "a=key-mgmt:host-identity AAcAAQ==\r\n";
 
 	for (size_t len = 0; len < sizeof(text); len++) {
 		/* Of exactly that size, so that a sanitizer sees a byte too many being read. */

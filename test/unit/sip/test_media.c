@@ -42,8 +42,8 @@ static void keep(char *out, size_t size, struct slice s)
 	snprintf(out, size, "%.*s", (int)s.len, (const char *)s.data);
 }
 
-static int port_rewrite(void *ctx, struct now now, const struct sip_media_message *m, struct sip_text *out, char *reason,
-			size_t reason_size)
+static int port_rewrite(void *ctx, struct now now, const struct sip_media_message *m, struct sip_text *out,
+			char *reason, size_t reason_size)
 {
 	struct port *p = ctx;
 	struct seen *s = &p->seen[p->seen_count++];
@@ -241,16 +241,18 @@ END_TEST
 
 START_TEST(description_that_cannot_be_read_is_announced_and_left)
 {
+	static const char mixed[] = "Content-Type: multipart/mixed;boundary=\"b:1\"\n";
 	static const struct {
 		const char *headers, *body;
 	} cases[] = {
 		{ SDP "Content-Encoding: gzip\n", "\x1f\x8b" },
-		{ "Content-Type: multipart/mixed;boundary=\"b:1\"\n",
+		{ mixed,
 		  PART("application/sdp", "", OFFER) PART("application/sdp", "", OFFER) "--b:1--\r\n" },
-		{ "Content-Type: multipart/mixed;boundary=\"b:1\"\n",
+		{ mixed,
 		  PART("application/sdp", "Content-Transfer-Encoding: base64\r\n", OFFER) "--b:1--\r\n" },
-		{ "Content-Type: multipart/mixed;boundary=\"b:1\"\n", PART("application/sdp", "", OFFER) "the end is missing" },
-		{ "Content-Type: multipart/signed;boundary=\"b:1\"\n", PART("application/sdp", "", OFFER) "--b:1--\r\n" },
+		{ mixed, PART("application/sdp", "", OFFER) "the end is missing" },
+		{ "Content-Type: multipart/signed;boundary=\"b:1\"\n",
+		  PART("application/sdp", "", OFFER) "--b:1--\r\n" },
 	};
 	struct phone *alice, *bob;
 	struct world *w = two_nodes(&alice, &bob, false);
