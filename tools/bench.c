@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/bench_exchange.h"
 #include "tools/bench_load.h"
 #include "tools/bench_media.h"
 #include "tools/bench_ring.h"
@@ -22,6 +23,7 @@ struct options {
 	const char *storage;
 	size_t media; /* calls; 0: measure the ring instead */
 	bool no_hip;
+	double flood; /* I1s a second; 0: measure something else */
 	bool json;
 };
 
@@ -197,24 +199,42 @@ static bool measure_media(struct bench_ring *ring, const struct options *o, stru
 	return true;
 }
 
+static bool measure_exchanges(struct bench_ring *ring, const struct options *o, struct report *r)
+{
+	struct bench_exchange_result result;
+
+	if (!bench_exchange_run(ring, o->flood, &result))
+		return false;
+	report_samples(r, "base exchange in quiet", &result.quiet);
+	report_samples(r, "base exchange with the flooded peer", &result.flooded);
+	report_add(r, "I1s of the flood", "/s", result.flood_rate, -1);
+	report_add(r, "  answered", "of one", result.answered, -1);
+	report_add(r, "  CPU of the flooded peer for one", "us", result.cpu_us, -1);
+	r->failed += result.failed;
+	return true;
+}
+
 static void usage(FILE *to)
 {
 	fputs("usage: peal-bench [--peers N] [--seconds S] [--links tls|dtls] [--storage sqlite|memory] [--json]\n"
-	      "       peal-bench --media CALLS [--no-hip] [--peers N] [--seconds S] [--json]\n\n"
+	      "       peal-bench --media CALLS [--no-hip] [--peers N] [--seconds S] [--json]\n"
+	      "       peal-bench --flood RATE [--peers N] [--json]\n\n"
 	      "Starts a ring of N real peers on loopback (default 16), measures it, and takes it down.\n"
 	      "With --media: so many calls at once between two of the peers (N defaults to 3), G.711 both ways.\n"
+	      "With --flood: base exchanges with one peer, half of them while RATE I1s a second pour in on it.\n"
 	      "  -n, --peers N      3 to 128\n"
 	      "  -s, --seconds S    length of each throughput run (default 10)\n"
 	      "  -l, --links TYPE   tls (default) or dtls\n"
 	      "  -m, --storage KIND sqlite (default) or memory, to tell what the disk costs\n"
 	      "      --media CALLS  1 to 1000 calls with media instead of Stores and Fetches\n"
 	      "      --no-hip       of --media: plain RTP, to compare with\n"
+	      "      --flood RATE   1 to 100000 I1s a second\n"
 	      "  -j, --json         print JSON instead of a table\n"
 	      "  -h, --help         this text\n"
 	      "Exit status: 0 every operation succeeded, 1 some failed, 2 wrong usage.\n", to);
 }
 
-enum { OPTION_MEDIA = 256, OPTION_NO_HIP };
+enum { OPTION_MEDIA = 256, OPTION_NO_HIP, OPTION_FLOOD };
 
 static bool parse(int argc, char **argv, struct options *o)
 {
@@ -224,6 +244,7 @@ static bool parse(int argc, char **argv, struct options *o)
 					       { "storage", required_argument, NULL, 'm' },
 					       { "media", required_argument, NULL, OPTION_MEDIA },
 					       { "no-hip", no_argument, NULL, OPTION_NO_HIP },
+					       { "flood", required_argument, NULL, OPTION_FLOOD },
 					       { "json", no_argument, NULL, 'j' },
 					       { "help", no_argument, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
@@ -241,6 +262,8 @@ static bool parse(int argc, char **argv, struct options *o)
 			o->storage = optarg;
 		else if (c == OPTION_MEDIA)
 			o->media = strtoul(optarg, &end, 10);
+		else if (c == OPTION_FLOOD)
+			o->flood = strtod(optarg, &end);
 		else if (c == OPTION_NO_HIP)
 			o->no_hip = true;
 		else if (c == 'j')
@@ -258,8 +281,8 @@ static bool parse(int argc, char **argv, struct options *o)
 	}
 	if (o->peers == 0)
 		o->peers = o->media > 0 ? 3 : 16;
-	if (o->media > BENCH_CALLS_MAX) {
-		fprintf(stderr, "peal-bench: at most %d calls\n", BENCH_CALLS_MAX);
+	if (o->media > BENCH_CALLS_MAX || o->flood < 0 || o->flood > 100000) {
+		fprintf(stderr, "peal-bench: at most %d calls, or 100000 I1s a second\n", BENCH_CALLS_MAX);
 		return false;
 	}
 	if (o->peers < 3 || o->peers > BENCH_PEERS_MAX || o->seconds <= 0 || o->seconds > 3600 ||
@@ -311,7 +334,8 @@ int main(int argc, char **argv)
 	ring.no_hip = o.no_hip;
 	find_programs(&ring);
 	ok = bench_ring_start(&ring, o.peers) &&
-	     (o.media > 0 ? measure_media(&ring, &o, &report) : measure(&ring, &o, &report));
+	     (o.media > 0 ? measure_media(&ring, &o, &report)
+			  : o.flood > 0 ? measure_exchanges(&ring, &o, &report) : measure(&ring, &o, &report));
 	bench_ring_stop(&ring);
 	if (o.json)
 		report_json(&report, &o);

@@ -121,15 +121,14 @@ int bench_control_connect(const struct bench_peer *peer)
 	return s;
 }
 
-/* One command whose last line is the result; NULL when it failed. Owned by the caller. */
-static json_t *ask(int control, const char *command)
+json_t *bench_control_ask(int control, const char *request)
 {
 	FILE *answers;
 	char *line = NULL;
 	size_t size = 0;
 	json_t *result = NULL;
 
-	if (dprintf(control, "{\"command\":\"%s\"}\n", command) < 0)
+	if (dprintf(control, "%s\n", request) < 0)
 		return NULL;
 	answers = fdopen(dup(control), "r");
 	if (answers == NULL)
@@ -158,7 +157,7 @@ static bool peer_is_joined(struct bench_peer *peer)
 		peer->control = bench_control_connect(peer);
 	if (peer->control < 0)
 		return false;
-	status = ask(peer->control, "status");
+	status = bench_control_ask(peer->control, "{\"command\":\"status\"}");
 	joined = status != NULL && json_is_string(json_object_get(status, "state")) &&
 		 strcmp(json_string_value(json_object_get(status, "state")), "joined") == 0;
 	json_decref(status);
@@ -195,7 +194,7 @@ static bool wait_consistent(struct bench_ring *ring)
 	double since = bench_seconds();
 
 	while (bench_seconds() - since < STEP_TIMEOUT_S) {
-		json_t *result = ask(ring->peers[0].control, "ring");
+		json_t *result = bench_control_ask(ring->peers[0].control, "{\"command\":\"ring\"}");
 		bool consistent = json_is_true(json_object_get(result, "consistent")) &&
 				  json_integer_value(json_object_get(result, "peers")) == (json_int_t)ring->count;
 

@@ -3,6 +3,7 @@
 #ifndef TOOLS_BENCH_RING_H
 #define TOOLS_BENCH_RING_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -52,5 +53,8 @@ void bench_usage_read(pid_t process, struct bench_usage *out);
 
 /* Connects to a peer's control socket; -1 when it does not listen. */
 int bench_control_connect(const struct bench_peer *peer);
+
+/* Sends one request line and waits for its result; NULL when it was refused. Owned by the caller. */
+json_t *bench_control_ask(int control, const char *request);
 
 #endif
