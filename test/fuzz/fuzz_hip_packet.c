@@ -16,6 +16,9 @@ static struct slice rewrite(const struct hip_codec *codec, struct slice contents
 	if (x == NULL)
 		return SLICE_EMPTY;
 	codec->put(&w, x);
+	/* More than six transforms are read, but not sent (RFC 7402 5.1.2). */
+	if (codec->type == HIP_PARAMETER_ESP_TRANSFORM && w.err == ERR_LIMIT)
+		return SLICE_EMPTY;
 	invariant(w.err == 0);
 	return writer_slice(&w);
 }
