@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of associations (RFC 7401 5.3.7, 5.3.8, 6.14, 6.15), and NOTIFY, which never changes a state (5.3.6, 6.13). */
+/* The end of associations (RFC 7401 5.3.7, 5.3.8, 6.14, 6.15), and NOTIFY, which never changes a state (5.3.6,
+ * 6.13). */
 #include "usage/hip/hip_exchange.h"
 
 /* The packet is of the peer: MAC, then signature. */

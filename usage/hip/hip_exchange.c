@@ -160,7 +160,8 @@ void hip_exchange_complete(struct hip_association *a, struct now now, const stru
 
 /* ---- Packets ---- */
 
-/* A critical parameter that is not understood: the packet is dropped, and who has proven to be the peer is told (5.2.1). */
+/* A critical parameter that is not understood: the packet is dropped, and who has proven to be the peer is told
+ * (5.2.1). */
 static void hip_exchange_critical(struct hip_host *h, struct now now, const struct hip_path *path,
 				  const struct hip_packet *p, uint16_t type)
 {

@@ -154,7 +154,7 @@ static bool hip_initiator_accepts(struct hip_association *a, struct now now, con
 		return false;
 	}
 	(void)hip_packet_r1_counter(p, &counter);
-	/* What is already being answered goes on, unless this is of a newer generation and comes by the same channel. */
+	/* What is being answered goes on, unless this is of a newer generation and comes by the same channel. */
 	if (!hip_race_r1(a, now, path) || (x->r1 != NULL && counter <= x->r1_counter)) {
 		if (x->r1 != NULL)
 			a->esp_suite = esp_suite;

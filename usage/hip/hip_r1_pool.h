@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* R1s made in advance (RFC 7401 4.1.4, 6.7.1, appendix A): one for each DH group and each difficulty, signed once a
- * generation. An I1 costs a copy and one MAC and leaves nothing behind: the puzzle's I is a MAC over what the I2 will say again. */
+ * generation. An I1 costs a copy and one MAC and leaves nothing behind: the puzzle's I is a MAC over what the I2 will
+ * say again. */
 #ifndef USAGE_HIP_HIP_R1_POOL_H
 #define USAGE_HIP_HIP_R1_POOL_H
 

@@ -468,8 +468,8 @@ START_TEST(packets_without_keys_move_no_state)
 			ck_assert_int_eq(fixture_state(f, 0, 1), state);
 			if (types[i] != HIP_I1)
 				continue;
-			/* An I1 is answered in every state but I1-SENT with the smaller HIT; to the unknown only when it
-			 * is as long as the R1. */
+			/* An I1 is answered in every state but I1-SENT with the smaller HIT; to the unknown only when
+			 * it is as long as the R1. */
 			if (state == HIP_I1_SENT || state == HIP_UNASSOCIATED || state == HIP_E_FAILED)
 				ck_assert_uint_eq(f->hosts[0].sent[HIP_R1], sent);
 			else
