@@ -82,6 +82,7 @@ int control_resource(struct control_call *call, const struct kind *kind, struct 
 	const char *text = control_text(call, "target");
 	bool of_node = kind != NULL && (kind->access == ACCESS_NODE_MATCH || kind->access == ACCESS_NODE_MULTIPLE);
 	struct node_id id;
+	struct hit hit;
 
 	if (*text == '\0' || strcmp(text, "sip:") == 0) {
 		control_error(call, ERR_MALFORMED,
@@ -98,6 +99,8 @@ int control_resource(struct control_call *call, const struct kind *kind, struct 
 	}
 	if (strncmp(text, "node:", 5) == 0 || (of_node && is_node_id(text, &id)))
 		*out = name_hash(call, slice_of(id.bytes, NODE_ID_LENGTH));
+	else if (kind != NULL && kind->access == ACCESS_HIT_MATCH && hit_parse(text, &hit) == 0)
+		*out = name_hash(call, slice_of(hit.bytes, HIT_LENGTH));
 	else if (is_node_id(text, &id))
 		*out = resource_id_from_node_id(&id);
 	else if (strncmp(text, "sip:", 4) == 0)

@@ -149,6 +149,10 @@ def register(daemon, edge, kind):
     granted = daemon.wait_for("registered", peer=hip.hit_text(edge_hit))
     check(kind in granted["types"], granted)
     wait_until(lambda: registrations(edge, daemon.hit), 5, "the edge shows the registration")
+    record = wait_until(lambda: edge.request("fetch", target=hip.hit_text(daemon.hit), kind="HIP-RVS")[0], 5,
+                        "the ring has its record")[0]["value"]
+    check(hip.hit_of(record["hit"]) == daemon.hit and record["proof"] == "registration"
+          and record["rvs"] == (kind == RENDEZVOUS) and record["relay"] == (kind == RELAY_UDP_HIP), record)
     daemon.ping(edge_hit)
 
 
