@@ -7,6 +7,7 @@
 #include "overlay/base/invariant.h"
 #include "usage/hip/hip_exchange.h"
 
+#define RACE_LEARNT_S 3600 /* what a record said of a HIT's user is good for so long */
 #define RACE_PARALLEL_MAX 3
 #define RACE_RENDEZVOUS_MS 30
 #define RACE_OVERLAY_MS 60
@@ -228,6 +229,19 @@ static void race_add_recorded(struct hip_race *r, struct now now, const struct h
 		race_send(r, now, &r->channels[i]);
 }
 
+/* A record that the host's own certificate signed says whose HIT it is. */
+static void race_learn(struct hip_race *r, struct now now, const struct hip_located *found)
+{
+	struct hip_known known = { .hit = r->a->peer, .vouched = HIP_VOUCHED_CERTIFICATE,
+				   .expires = instant_add(now.mono, duration_s(RACE_LEARNT_S)) };
+
+	if (!found->is_own || !found->user_is_vouched || found->user[0] == '\0')
+		return;
+	memcpy(known.user, found->user, sizeof(known.user));
+	if (hip_pool_learn(r->a->host->known, now, &known) < 0)
+		r->a->host->counters->hip_forbidden++;
+}
+
 static void race_on_located(void *ctx, struct now now, int err, const struct hip_located *found, size_t count)
 {
 	struct hip_race *r = ctx;
@@ -235,8 +249,10 @@ static void race_on_located(void *ctx, struct now now, int err, const struct hip
 	r->locating = false;
 	if (r->is_over || r->decided)
 		return;
-	for (size_t i = 0; err == 0 && i < count; i++)
+	for (size_t i = 0; err == 0 && i < count; i++) {
 		r->edges[i] = found[i].edge;
+		race_learn(r, now, &found[i]);
+	}
 	r->edge_count = err == 0 ? count : 0;
 	r->edge_next = 0;
 	if (err == 0 && count > 0 && found[0].proof != HIP_PROOF_NONE)
