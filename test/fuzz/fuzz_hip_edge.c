@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* An edge with hosts of each mode, and whoever sends to it. The input is a row of packets: first a byte of what the edge is,
- * then for each packet how and by whom it comes, who it says it is from and for, its type, the time since the one
- * before, and its parameters. Whatever comes, what leaves can be read, fits, and never goes to an address that was only
- * claimed; tables stay bounded. */
+/* An edge with hosts of each mode, and whoever sends to it. The input is a row of packets: first a byte of what the
+ * edge is, then for each packet how and by whom it comes, who it says it is from and for, its type, the time since
+ * the one before, and its parameters. Whatever comes, what leaves can be read, fits, and never goes to an address
+ * that was only claimed; tables stay bounded. */
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"

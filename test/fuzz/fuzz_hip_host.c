@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Two HIP hosts and whoever is on the way between them. The input is what that one and the hosts' users do: packets
- * pass, are lost, doubled, held back, changed, or changed by a host that signs what it changed; foreign bytes come by any
- * channel; hosts call, close, send, restart and move. First byte: options. Whatever happens, what a host sends can be read, and
- * what it keeps is bounded. */
+ * pass, are lost, doubled, held back, changed, or changed by a host that signs what it changed; foreign bytes come
+ * by any channel; hosts call, close, send, restart and move. First byte: options. Whatever happens, what a host
+ * sends can be read, and what it keeps is bounded. */
 #include <stdlib.h>
 
 #include "overlay/base/invariant.h"

@@ -9,8 +9,8 @@
 
 #define HIP_NAT_UDP_ENCAPSULATION 1 /* mode of NAT_TRAVERSAL_MODE (RFC 9028 5.4) */
 #define HIP_NO_VALID_NAT_TRAVERSAL_MODE_PARAMETER 60 /* NOTIFICATION (RFC 9028 5.10) */
-/* Signatures of R1s looked at in one exchange, at once and in each second: forged ones then cost little time, and a good
- * one still has its chance. */
+/* Signatures of R1s looked at in one exchange, at once and in each second: forged ones then cost little time, and a
+ * good one still has its chance. */
 #define HIP_R1_CHECKED_BURST 64
 #define HIP_R1_CHECKED_PER_S 256
 #define HIP_CLOSE_TRIES 5

@@ -54,7 +54,7 @@ struct hip_host_options {
 	bool edge_transparent;       /* hosts that only send to an address are carried without registration */
 	struct address transparent_first; /* first of 65,536 synthetic locators, one for a remote HIT each */
 	enum hip_unknown_policy unknown;
-	uint8_t puzzle_k, puzzle_k_unknown, puzzle_k_max; /* given; given to the unknown; solved at most. 0: 8, 14, 20 */
+	uint8_t puzzle_k, puzzle_k_unknown, puzzle_k_max; /* given; to the unknown; solved at most. 0: 8, 14, 20 */
 	bool allow_null_cipher;      /* HIP_CIPHER 1 and ESP 7: for debugging only */
 	uint8_t dh_groups[6];        /* in order of preference, zero-ended; none: 7, 8, 9, 4, 3, 10 */
 	uint32_t associations_max;   /* 0: 1,024 */
@@ -77,7 +77,8 @@ size_t hip_host_locators(const struct hip_host *h, struct address out[HIP_LISTEN
 
 /* One datagram's payload (UDP), or one IP payload of protocol 139 or 50 (RAW, which `is_esp` tells apart). Hostile
  * bytes are counted, logged and dropped. */
-void hip_host_datagram(struct hip_host *h, struct now now, const struct hip_path *path, bool is_esp, struct slice bytes);
+void hip_host_datagram(struct hip_host *h, struct now now, const struct hip_path *path, bool is_esp,
+		       struct slice bytes);
 /* The node's addresses changed: told to all peers by UPDATE (RFC 8046). `listen` and `locators` as in the options. */
 void hip_host_readdress(struct hip_host *h, struct now now, const struct address *listen, size_t listen_count,
 			const struct address *locators, size_t locator_count);
@@ -92,7 +93,8 @@ struct hip_hint {
 	struct node_id edge;                     /* the serving edge; zero: looked up */
 };
 
-/* err: 0, ERR_REQUEST_TIMEOUT (E-FAILED), ERR_FORBIDDEN (policy, changed key), ERR_NOT_FOUND (no channel), ERR_CANCELLED. */
+/* err: 0, ERR_REQUEST_TIMEOUT (E-FAILED), ERR_FORBIDDEN (policy, changed key), ERR_NOT_FOUND (no channel),
+ * ERR_CANCELLED. */
 typedef void hip_connect_fn(void *ctx, struct now now, const struct hit *hit, int err);
 /* Sees to an association with `hit`: at once when there is one, else by a base exchange over all channels raced. `hint`
  * and `done` may be NULL. ERR_LIMIT, ERR_MALFORMED (no HIT to speak to): `done` is not called. */
@@ -184,8 +186,9 @@ struct hip_registration_info {
 bool hip_host_next_registration(const struct hip_host *h, struct now now, size_t *cursor,
 				struct hip_registration_info *out);
 
-/* An ICMPv6 echo between the HITs, for pealctl hip ping; other hosts' echoes are answered here unless a TUN device takes
- * payloads. The association is made when there is none: `exchange` is the time of its base exchange (0: it was there). */
+/* An ICMPv6 echo between the HITs, for pealctl hip ping; other hosts' echoes are answered here unless a TUN device
+ * takes payloads. The association is made when there is none: `exchange` is the time of its base exchange (0: it
+ * was there). */
 typedef void hip_ping_fn(void *ctx, struct now now, int err, struct duration round_trip, struct duration exchange);
 int MUST_CHECK hip_host_ping(struct hip_host *h, struct now now, const struct hit *hit, hip_ping_fn *done, void *ctx);
 

@@ -43,8 +43,10 @@ int hip_input_packet(struct hip_host *h, struct now now, const struct hip_path *
 	struct hip_packet p;
 	int err = hip_packet_get(packet, &p);
 
-	/* An edge carries unread what its hosts understand among themselves: other versions, another order of parameters. */
-	if (err < 0 && hip_packet_peek(packet, &p) == 0 && !hit_equal(&p.receiver, &h->hit) && !hit_is_zero(&p.receiver))
+	/* An edge carries unread what its hosts understand among themselves: other versions, another order of
+	 * parameters. */
+	if (err < 0 && hip_packet_peek(packet, &p) == 0 && !hit_equal(&p.receiver, &h->hit) &&
+	    !hit_is_zero(&p.receiver))
 		err = 0;
 	if (err < 0) {
 		hip_input_malformed(h, path, packet.len, err);

@@ -2,7 +2,8 @@
 /* The usage as its own files see it: the host, an association, and who calls whom.
  *
  *   hip_host (inputs, effects, views) > hip_input (whose packet is it)
- *     > hip_exchange (I1, R1, I2, R2, NOTIFY, CLOSE: the state machine of RFC 7401 4.4) > hip_race (by which channels an I1 goes)
+ *     > hip_exchange (I1, R1, I2, R2, NOTIFY, CLOSE: the state machine of RFC 7401 4.4)
+ *       > hip_race (by which channels an I1 goes)
  *     > hip_update (UPDATE: rekeying and mobility)
  *     > hip_payload (ESP in and out) > esp
  *     > hip_edge (packets of other hosts: registrar, RVS, relay, transparent) > hip_limit
@@ -27,7 +28,7 @@
 #define HIP_WAITING_MAX 32     /* payloads of one association that wait for its keys */
 #define HIP_EXCHANGE_COMPLETE_S 10 /* R2-SENT to ESTABLISHED without a packet */
 #define HIP_FAILED_S 10        /* E-FAILED to UNASSOCIATED */
-#define HIP_CLOSED_S 60        /* CLOSED and CLOSING are kept: UAL + 2 MSL would be the RFC's; the state is kept small */
+#define HIP_CLOSED_S 60        /* CLOSED and CLOSING are kept: less than UAL + 2 MSL, so that tables stay small */
 #define HIP_I1_PADDED 1024     /* bytes that our own I1 has at least, and an R1 at most (hip_exchange.h) */
 
 struct hip_association;
@@ -122,8 +123,8 @@ struct hip_association {
 	struct hip_keys keys;
 	uint8_t dh_group, esp_suite;
 	uint32_t services;        /* registration types in the peer's REG_INFO, a bit each (hip_registrant.c) */
-	/* The Diffie-Hellman values behind the present KEYMAT, for a rekeying in which only one end has a new one (RFC 7402
-	 * 6.10). dh: owned, freed by hip_update_free; NULL: not kept, then our own new one is always sent. */
+	/* The Diffie-Hellman values behind the present KEYMAT, for a rekeying in which only one end has a new one
+	 * (RFC 7402 6.10). dh: owned, freed by hip_update_free; NULL: not kept, then our own new one is always sent. */
 	struct host_dh *dh;
 	uint8_t peer_dh[HOST_DH_PUBLIC_MAX];
 	size_t peer_dh_len;
@@ -157,15 +158,16 @@ void hip_association_end(struct hip_association *a, struct now now, int err);
 void hip_association_become(struct hip_association *a, struct now now, enum hip_state state);
 /* Our HIT is the greater one (6.5). */
 bool hip_is_greater(const struct hip_association *a);
-/* Sends `packet` (copied) until hip_retry_stop, at most tries_max times, with doubled intervals; gave_up may be NULL. */
+/* Sends `packet` (copied) until hip_retry_stop, at most tries_max times, with doubled intervals; gave_up may be
+ * NULL. */
 void hip_retry_start(struct hip_association *a, struct now now, const struct hip_path *path, struct slice packet,
 		     unsigned tries_max, void (*gave_up)(struct hip_association *a, struct now now));
 void hip_retry_stop(struct hip_association *a);
 
 /* ---- hip_output.c ---- */
 
-/* Sends one control packet along a path: marker and zero checksum on UDP, the checksum on RAW, HIP_CARRY on OVERLAY. The
- * bytes are copied; their checksum field is ignored. Losses are counted and logged. */
+/* Sends one control packet along a path: marker and zero checksum on UDP, the checksum on RAW, HIP_CARRY on
+ * OVERLAY. The bytes are copied; their checksum field is ignored. Losses are counted and logged. */
 void hip_output_packet(struct hip_host *h, struct now now, const struct hip_path *path, struct slice packet);
 /* One ESP packet. */
 void hip_output_esp(struct hip_host *h, const struct hip_path *path, struct slice packet);
@@ -176,15 +178,16 @@ const struct address *hip_listen_for(const struct hip_host *h, const struct addr
 
 /* ---- hip_input.c ---- */
 
-/* One control packet, HIP header on, by whatever channel; `source` (may be NULL) is what a carry claimed. Own HIT or the
- * NULL HIT: to the state machine; else to the edge. Returns enum hip_carry_outcome, for a carry's answer. */
+/* One control packet, HIP header on, by whatever channel; `source` (may be NULL) is what a carry claimed. Own HIT
+ * or the NULL HIT: to the state machine; else to the edge. Returns enum hip_carry_outcome, for a carry's answer. */
 int hip_input_packet(struct hip_host *h, struct now now, const struct hip_path *path, struct slice packet,
 		     const struct hip_carry *carry);
 
 /* ---- hip_seal.c: MACs and signatures of packets (RFC 7401 6.4) ---- */
 
 /* Each appends its parameter to the packet being built, over what is there so far, and ends the packet. HIP_MAC_2 also
- * covers `host_id`, the whole HOST_ID parameter as it was in R1. SIGNATURE_2 zeroes receiver HIT, puzzle I and opaque. */
+ * covers `host_id`, the whole HOST_ID parameter as it was in R1. SIGNATURE_2 zeroes receiver HIT, puzzle I and
+ * opaque. */
 void hip_seal_mac(const struct hip_association *a, struct writer *w);
 void hip_seal_mac_2(const struct hip_association *a, struct writer *w, struct slice host_id);
 int MUST_CHECK hip_seal_signature(struct hip_host *h, struct writer *w);
@@ -254,8 +257,8 @@ void hip_pings_free(struct hip_host *h);
 
 void hip_update_receive(struct hip_association *a, struct now now, const struct hip_path *path,
 			const struct hip_packet *p);
-/* After the exchange, by both sides: when control packets do not go directly, the peer's locators are tried (UPDATE with
- * ECHO_REQUEST_SIGNED to each), and data begins once one answers. */
+/* After the exchange, by both sides: when control packets do not go directly, the peer's locators are tried (UPDATE
+ * with ECHO_REQUEST_SIGNED to each), and data begins once one answers. */
 void hip_update_established(struct hip_association *a, struct now now);
 void hip_update_readdress(struct hip_association *a, struct now now);
 void hip_update_rekey(struct hip_association *a, struct now now);
@@ -273,8 +276,8 @@ int hip_edge_packet(struct hip_host *h, struct now now, const struct hip_path *p
 		    const struct hip_carry *carry);
 /* REG_INFO for R1 (nothing unless we are an edge). */
 void hip_edge_put_reg_info(struct hip_host *h, struct writer *w);
-/* The REG_REQUEST in a verified I2 or UPDATE, if there is one: takes or refuses it, and puts REG_RESPONSE, REG_FAILED and
- * REG_FROM into the R2 or UPDATE being built. `p` is kept as proof. */
+/* The REG_REQUEST in a verified I2 or UPDATE, if there is one: takes or refuses it, and puts REG_RESPONSE,
+ * REG_FAILED and REG_FROM into the R2 or UPDATE being built. `p` is kept as proof. */
 void hip_edge_register(struct hip_association *a, struct now now, const struct hip_path *path,
 		       const struct hip_packet *p, struct writer *w);
 /* The association ended: so did its registrations. */
@@ -322,14 +325,14 @@ struct hip_located {
 #define HIP_LOCATED_MAX 8
 /* count == 0 and err == 0: nobody serves it. Proven records come before edge-vouched ones. */
 typedef void hip_located_fn(void *ctx, struct now now, int err, const struct hip_located *found, size_t count);
-/* From the cache at once (`done` is called before this returns), or by one Fetch a HIT however many ask. Found: cached for
- * 30 s; not found: 5 s. ERR_LIMIT, ERR_NOT_JOINED: `done` is not called. */
+/* From the cache at once (`done` is called before this returns), or by one Fetch a HIT however many ask. Found:
+ * cached for 30 s; not found: 5 s. ERR_LIMIT, ERR_NOT_JOINED: `done` is not called. */
 int MUST_CHECK hip_locate(struct hip_host *h, struct now now, const struct hit *hit, hip_located_fn *done, void *ctx);
 void hip_locate_cancel(struct hip_host *h, void *ctx);
 /* What the cache has of this HIT is wrong (the edge does not serve it). */
 void hip_locate_forget(struct hip_host *h, const struct hit *hit);
-/* Keeps a record of `hit` in the overlay, refreshed until hip_unpublish. Proof parts are copied; empty for our own HIT and
- * for HIP_RECORD_PLAIN. ERR_LIMIT. */
+/* Keeps a record of `hit` in the overlay, refreshed until hip_unpublish. Proof parts are copied; empty for our own
+ * HIT and for HIP_RECORD_PLAIN. ERR_LIMIT. */
 int MUST_CHECK hip_publish(struct hip_host *h, struct now now, const struct hit *hit, uint8_t flags,
 			   uint32_t lifetime_s, const struct address *locators, size_t locator_count,
 			   struct slice proof_host_id, struct slice proof_packet);

@@ -14,7 +14,7 @@
 
 /* Strongest first. */
 enum hip_vouched {
-	HIP_VOUCHED_CERTIFICATE = 1, /* certificate of an issuer trusted for the AOR's domain: key, AOR and Node-ID in one */
+	HIP_VOUCHED_CERTIFICATE = 1, /* of an issuer trusted for the AOR's domain: key, AOR and Node-ID in one */
 	HIP_VOUCHED_RECORD,   /* signed registration record of that AOR */
 	HIP_VOUCHED_LINK,     /* said in a dialog over a link whose other end is verified */
 	HIP_VOUCHED_FIRST_USE, /* the key first seen for this AOR, unchanged since */

@@ -47,7 +47,8 @@ void hip_responder_i1(struct hip_host *h, struct now now, const struct hip_path 
 	struct hip_list groups;
 	const char *why;
 
-	/* A rendezvous server limits each of those for whom it speaks; as one source they would be in each other's way. */
+	/* A rendezvous server limits each of those for whom it speaks; as one source they would be in each other's
+	 * way. */
 	if ((!hip_registrant_is_vouched(h, path, &p->sender) &&
 	     !hip_limit_take(h, now, HIP_LIMIT_I1_SOURCE, path, &p->sender)) ||
 	    !hip_limit_take(h, now, HIP_LIMIT_I1_HIT, path, &h->hit))
