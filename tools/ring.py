@@ -96,8 +96,7 @@ class Peer:
 
     def ctl(self, *arguments, check=True, seconds=30):
         """One pealctl command; returns (exit code, list of JSON objects)."""
-        command = [str(self.ring.program("tools/pealctl")), "--folder", str(self.folder), arguments[0],
-                   "--json", *arguments[1:]]
+        command = [str(self.ring.program("tools/pealctl")), "--folder", str(self.folder), "--json", *arguments]
         out = subprocess.run(command, text=True, capture_output=True, timeout=seconds, check=False)
         try:
             lines = [json.loads(line) for line in out.stdout.splitlines() if line.strip()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tools/quickstart.py --once over TLS links: two phones, three registrations, a call, media, a MESSAGE."""
+"""tools/quickstart.py --once over TLS links: two phones, three registrations, a call, media as ESP, a MESSAGE."""
 import json
 import pathlib
 import subprocess
@@ -16,6 +16,7 @@ def quickstart(build, links, peers=8):
     report = json.loads(out.stdout)
     assert out.returncode == 0 and report["ok"], report["error"]
     assert all(step["ok"] for step in report["steps"])
+    assert report["hip"] and all(e["packets_in"] > 50 and e["packets_out"] > 50 for e in report["esp"].values())
     assert report["ring"]["peers"] == peers and report["ring"]["consistent"]
 
 
