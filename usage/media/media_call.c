@@ -33,7 +33,7 @@ static struct media_call *media_call_only(struct media_relay *r, struct slice ca
 	while (map_next(r->calls, &cursor, NULL, &value)) {
 		struct media_call *call = value;
 
-		if (!node_id_equal(&call->node, node) || !media_call_is(call, call_id))
+		if (call->is_over || !node_id_equal(&call->node, node) || !media_call_is(call, call_id))
 			continue;
 		if (found != NULL)
 			return NULL;
@@ -50,6 +50,10 @@ struct media_call *media_call_find(struct media_relay *r, const struct sip_media
 	media_call_key(&key, m->call_id, &m->node, m->phone);
 	call = map_find(r->calls, sip_text_slice(&key));
 	sip_text_free(&key);
+	if (call != NULL && call->is_over) {
+		media_call_free(call, "over");
+		call = NULL;
+	}
 	/* A phone may come from elsewhere than where it was called. */
 	if (call == NULL && m->in_dialog)
 		call = media_call_only(r, m->call_id, &m->node);
@@ -91,6 +95,7 @@ void media_call_free(struct media_call *call, const char *why)
 		log_info(r->log, "media.ended", "call_id=\"%s\" why=%s in=%llu out=%llu dropped=%llu",
 			 sip_copy(call_id, sizeof(call_id), sip_text_slice(&call->call_id)), why,
 			 (unsigned long long)in, (unsigned long long)out, (unsigned long long)dropped);
+	timer_disarm(&r->timers, &call->linger);
 	hip_host_forget(r->host, call);
 	map_remove(r->calls, sip_text_slice(&call->key));
 	sip_text_free(&call->key);
@@ -146,6 +151,24 @@ static bool media_dialog_end(struct media_call *call, struct slice tag)
 	return left == NULL;
 }
 
+static void media_call_on_linger(void *ctx, struct now now)
+{
+	(void)now;
+	media_call_free(ctx, "over");
+}
+
+/* A call that was up gives what is on its way the time to arrive. */
+static void media_call_end(struct media_call *call, struct now now, bool was_up)
+{
+	if (!was_up || call->mode != MEDIA_HIP) {
+		media_call_free(call, "over");
+		return;
+	}
+	call->is_over = true;
+	timer_arm(&call->relay->timers, &call->linger, instant_add(now.mono, duration_ms(MEDIA_LINGER_MS)),
+		  media_call_on_linger, call);
+}
+
 void media_call_ended(struct media_relay *r, struct now now, const struct sip_media_end *end)
 {
 	struct media_call *moved = NULL;
@@ -153,22 +176,21 @@ void media_call_ended(struct media_relay *r, struct now now, const struct sip_me
 	size_t cursor = 0;
 	void *value;
 
-	(void)now;
 	if (!is_any && end->phone.len > 0)
 		moved = media_call_only(r, end->call_id, &end->node);
 	while (map_next(r->calls, &cursor, NULL, &value)) {
 		struct media_call *call = value;
 
-		if (!media_call_is(call, end->call_id) || (!is_any && !node_id_equal(&call->node, &end->node)) ||
+		if (call->is_over || !media_call_is(call, end->call_id) || (!is_any && !node_id_equal(&call->node, &end->node)) ||
 		    (end->phone.len > 0 && !slice_equal(sip_text_slice(&call->phone), end->phone)))
 			continue;
 		found = true;
 		if (media_dialog_end(call, end->remote_tag))
-			media_call_free(call, "over");
+			media_call_end(call, now, end->remote_tag.len > 0);
 	}
 	/* A BYE of a phone that comes from elsewhere now. */
 	if (!found && moved != NULL && end->remote_tag.len > 0 && media_dialog_end(moved, end->remote_tag))
-		media_call_free(moved, "over");
+		media_call_end(moved, now, true);
 }
 
 const struct media_call *media_call_protected(const struct media_relay *r, struct slice call_id)
@@ -179,7 +201,7 @@ const struct media_call *media_call_protected(const struct media_relay *r, struc
 	while (map_next(r->calls, &cursor, NULL, &value)) {
 		const struct media_call *call = value;
 
-		if (call->mode == MEDIA_HIP && !hit_is_zero(&call->hit) && media_call_is(call, call_id))
+		if (!call->is_over && call->mode == MEDIA_HIP && !hit_is_zero(&call->hit) && media_call_is(call, call_id))
 			return call;
 	}
 	return NULL;

@@ -17,6 +17,7 @@
 #define MEDIA_TAGS_MAX 8        /* dialogs of one call that are told apart */
 #define MEDIA_TAG_SIZE 64
 #define MEDIA_NEXT_HEADER_UDP 17
+#define MEDIA_LINGER_MS 1000    /* after a BYE, whose signalling may overtake the last packets */
 
 enum media_mode {
 	MEDIA_UNDECIDED,
@@ -66,6 +67,8 @@ struct media_call {
 	size_t dialog_count;
 	bool is_connecting;       /* hip_host_connect holds a pointer to this */
 	struct instant last;      /* a packet or a word of SIP */
+	bool is_over;             /* a BYE ended it: what is still on its way passes until `linger` fires */
+	struct timer linger;
 };
 
 /* An effect that owns its bytes. */

@@ -156,7 +156,7 @@ void media_over(struct media_pair *p, size_t at, size_t other, const char *call_
 				     .remote_tag = slice_text(tag) };
 
 	n->sip.ops->ended(n->sip.ctx, p->fixture.now, &end);
-	media_pair_drain(p);
+	media_pair_run(p, 1100);
 }
 
 uint16_t media_port_of(const char *description, unsigned n)
