@@ -181,7 +181,8 @@ void media_call_ended(struct media_relay *r, struct now now, const struct sip_me
 	while (map_next(r->calls, &cursor, NULL, &value)) {
 		struct media_call *call = value;
 
-		if (call->is_over || !media_call_is(call, end->call_id) || (!is_any && !node_id_equal(&call->node, &end->node)) ||
+		if (call->is_over || !media_call_is(call, end->call_id) ||
+		    (!is_any && !node_id_equal(&call->node, &end->node)) ||
 		    (end->phone.len > 0 && !slice_equal(sip_text_slice(&call->phone), end->phone)))
 			continue;
 		found = true;
@@ -201,7 +202,8 @@ const struct media_call *media_call_protected(const struct media_relay *r, struc
 	while (map_next(r->calls, &cursor, NULL, &value)) {
 		const struct media_call *call = value;
 
-		if (!call->is_over && call->mode == MEDIA_HIP && !hit_is_zero(&call->hit) && media_call_is(call, call_id))
+		if (!call->is_over && call->mode == MEDIA_HIP && !hit_is_zero(&call->hit) &&
+		    media_call_is(call, call_id))
 			return call;
 	}
 	return NULL;

@@ -142,7 +142,8 @@ START_TEST(name_proven_by_a_certificate_is_not_taken_with_less)
 	media_pair_begin(&pair, MEDIA_HIP_PREFER);
 	call(OFFER, ANSWER);
 	/* Mallory's certificate is as good as any, but it is not Bob's. */
-	ck_assert_int_eq(media_in(&pair, ALICE, MALLORY, from_hit(hit_hex(MALLORY), 7000, "", ""), as_bob), ERR_FORBIDDEN);
+	ck_assert_int_eq(media_in(&pair, ALICE, MALLORY, from_hit(hit_hex(MALLORY), 7000, "", ""), as_bob),
+			 ERR_FORBIDDEN);
 	ck_assert_str_eq(pair.reason, "Host Identity of bob@example.org has changed");
 	media_pair_end(&pair);
 }
