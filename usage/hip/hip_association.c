@@ -88,20 +88,39 @@ void hip_association_free(struct hip_association *a)
 	free(a);
 }
 
-void hip_association_tell(struct hip_association *a, struct now now, int err)
+/* Who waits for the association is about to be told. The list is the host's: whoever is told may begin, end and forget
+ * what he likes. */
+static void hip_association_dismiss(struct hip_association *a, int err)
+{
+	struct hip_waiter *waiter, **at = &a->host->telling;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = a->waiters;
+	for (waiter = a->waiters; waiter != NULL; waiter = waiter->next) {
+		waiter->hit = a->peer;
+		waiter->err = err;
+	}
+	a->waiters = NULL;
+}
+
+static void hip_association_tell_all(struct hip_host *h, struct now now)
 {
 	struct hip_waiter *waiter;
-	struct hip_host *h = a->host;
-	struct hit peer = a->peer;
 
-	/* A callback may end the association: it is found again for each. */
-	while (a != NULL && (waiter = a->waiters) != NULL) {
-		a->waiters = waiter->next;
-		if (waiter->done != NULL)
-			waiter->done(waiter->ctx, now, &peer, err);
+	while ((waiter = h->telling) != NULL) {
+		h->telling = waiter->next;
+		waiter->done(waiter->ctx, now, &waiter->hit, waiter->err);
 		free(waiter);
-		a = hip_association_find(h, &peer);
 	}
+}
+
+void hip_association_tell(struct hip_association *a, struct now now, int err)
+{
+	struct hip_host *h = a->host;
+
+	hip_association_dismiss(a, err);
+	hip_association_tell_all(h, now);
 }
 
 static void hip_association_state(struct hip_association *a, enum hip_state state)
@@ -120,22 +139,16 @@ static void hip_association_state(struct hip_association *a, enum hip_state stat
 void hip_association_end(struct hip_association *a, struct now now, int err)
 {
 	struct hip_host *h = a->host;
-	struct hip_waiter *waiters = a->waiters, *waiter;
 	struct hit peer = a->peer;
 
-	a->waiters = NULL;
+	hip_association_dismiss(a, err);
 	(void)map_remove(h->associations, slice_of(peer.bytes, HIT_LENGTH));
 	if (a->state != HIP_UNASSOCIATED)
 		hip_association_state(a, HIP_UNASSOCIATED);
 	hip_association_free(a);
 	if (h->edge != NULL)
 		hip_edge_forget(h, now, &peer);
-	while ((waiter = waiters) != NULL) {
-		waiters = waiter->next;
-		if (waiter->done != NULL)
-			waiter->done(waiter->ctx, now, &peer, err);
-		free(waiter);
-	}
+	hip_association_tell_all(h, now);
 }
 
 static void hip_association_arm(struct hip_association *a, struct instant from, uint32_t seconds)
@@ -166,7 +179,9 @@ void hip_association_become(struct hip_association *a, struct now now, enum hip_
 		hip_association_tell(a, now, 0);
 		break;
 	case HIP_ESTABLISHED:
-		hip_exchange_free(a);
+		/* The Responder keeps what answers the I2 again: its R2 may be lost to the end. */
+		if (a->initiator)
+			hip_exchange_free(a);
 		hip_association_arm(a, a->last_used, h->options.unused_s);
 		hip_payload_flush(a, now);
 		hip_association_tell(a, now, 0);
@@ -191,17 +206,6 @@ void hip_association_become(struct hip_association *a, struct now now, enum hip_
 	}
 }
 
-/* Exchange complete: the other end may still miss the R2, so what answers its I2 again is kept for a while. */
-static void hip_association_presume(struct hip_association *a, struct now now)
-{
-	struct hip_exchange *exchange = a->exchange;
-
-	a->exchange = NULL;
-	a->last_used = now.mono;
-	hip_association_become(a, now, HIP_ESTABLISHED);
-	a->exchange = exchange;
-}
-
 static void hip_association_timeout(void *ctx, struct now now)
 {
 	struct hip_association *a = ctx;
@@ -209,7 +213,8 @@ static void hip_association_timeout(void *ctx, struct now now)
 
 	switch (a->state) {
 	case HIP_R2_SENT:
-		hip_association_presume(a, now);
+		a->last_used = now.mono;
+		hip_association_become(a, now, HIP_ESTABLISHED);
 		break;
 	case HIP_ESTABLISHED:
 		if (hip_edge_is_registered(a->host, now, &a->peer))

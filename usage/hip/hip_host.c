@@ -293,25 +293,31 @@ int hip_host_connect(struct hip_host *h, struct now now, const struct hit *hit, 
 	return 0;
 }
 
+static void hip_host_forget_waiters(struct hip_waiter **at, const void *ctx)
+{
+	struct hip_waiter *waiter;
+
+	while ((waiter = *at) != NULL) {
+		if (waiter->ctx != ctx) {
+			at = &waiter->next;
+			continue;
+		}
+		*at = waiter->next;
+		free(waiter);
+	}
+}
+
 void hip_host_forget(struct hip_host *h, void *ctx)
 {
-	struct hip_waiter **at, *waiter;
 	struct hip_association *a;
 	struct slice key;
 	size_t cursor = 0;
 	void *value;
 
+	hip_host_forget_waiters(&h->telling, ctx);
 	while (map_next(h->associations, &cursor, &key, &value)) {
 		a = value;
-		at = &a->waiters;
-		while ((waiter = *at) != NULL) {
-			if (waiter->ctx != ctx) {
-				at = &waiter->next;
-				continue;
-			}
-			*at = waiter->next;
-			free(waiter);
-		}
+		hip_host_forget_waiters(&a->waiters, ctx);
 	}
 }
 

@@ -65,6 +65,7 @@ struct hip_host {
 	struct hip_output *drained;      /* lent out */
 
 	struct map *associations; /* by the peer's HIT (16 bytes) */
+	struct hip_waiter *telling; /* who is about to be told what became of an association */
 	struct map *spis;         /* by inbound SPI (4 bytes, network order) */
 	struct hip_r1_pool *r1s;
 	struct hip_pool *known;
@@ -105,6 +106,8 @@ struct hip_waiter {
 	struct hip_waiter *next;
 	hip_connect_fn *done;
 	void *ctx;
+	struct hit hit; /* once it is about to be told */
+	int err;
 };
 
 struct hip_update_state; /* hip_update.c */

@@ -303,6 +303,47 @@ START_TEST(forgotten_callers_are_not_called)
 }
 END_TEST
 
+/* Forgets the next one, closes, and calls anew: all from within the call. */
+static void on_failed(void *ctx, struct now now, const struct hit *hit, int err)
+{
+	struct fixture *f = ctx;
+	struct hit whom = *hit;
+
+	told++;
+	told_err = err;
+	hip_host_forget(f->hosts[0].h, &told);
+	hip_host_close(f->hosts[0].h, now, &whom);
+	ck_assert_int_eq(hip_host_connect(f->hosts[0].h, now, &whom, &(struct hip_hint){
+		.locators = { f->hosts[1].at }, .locator_count = 1 }, on_connected, f), 0);
+}
+
+START_TEST(callers_may_do_anything_when_told)
+{
+	struct loss loss = { HIP_I2, 1000 };
+	struct fixture *f = &fixture;
+	struct hip_hint hint = { .locator_count = 1 };
+	size_t a, b;
+
+	fixture_begin(f);
+	f->hook = lose;
+	f->hook_ctx = &loss;
+	a = fixture_add(f, HIT_SUITE_ECDSA, NULL);
+	b = fixture_add(f, HIT_SUITE_ECDSA, NULL);
+	hint.locators[0] = f->hosts[b].at;
+	told = 0;
+	ck_assert_int_eq(hip_host_connect(f->hosts[a].h, f->now, &f->hosts[b].hit, &hint, on_failed, f), 0);
+	ck_assert_int_eq(hip_host_connect(f->hosts[a].h, f->now, &f->hosts[b].hit, &hint, on_connected, &told), 0);
+	fixture_run(f, 35000);
+	ck_assert_int_eq(told, 1);
+	ck_assert_int_eq(told_err, ERR_REQUEST_TIMEOUT);
+	loss.times = 0;
+	ck_assert(fixture_run_until_established(f, a, b, 10000));
+	ck_assert_int_eq(told, 2);
+	ck_assert_int_eq(told_err, 0);
+	fixture_end(f);
+}
+END_TEST
+
 static bool contains(struct slice bytes, struct slice part)
 {
 	return memmem(bytes.data, bytes.len, part.data, part.len) != NULL;
@@ -391,6 +432,7 @@ int main(void)
 			 exchange_recovers_from_every_lost_packet, exchange_survives_doubled_packets,
 			 exchange_gives_up_when_nobody_answers, exchange_gives_up_when_i2_is_not_answered,
 			 connect_tells_at_once_what_is_there, connect_refuses_what_is_no_peer,
-			 forgotten_callers_are_not_called, i2_hides_who_calls, both_ends_hold_the_same_keys,
+			 forgotten_callers_are_not_called, callers_may_do_anything_when_told,
+			 i2_hides_who_calls, both_ends_hold_the_same_keys,
 			 hard_puzzles_are_solved_in_steps, puzzles_beyond_the_limit_are_not_solved);
 }
