@@ -85,6 +85,14 @@ int datagram_open(const struct address *at, int protocol, int buffer, int *fd)
 	return err;
 }
 
+int datagram_clear_error(int fd)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 ? err : errno;
+}
+
 struct datagram_batch *datagram_batch_new(void)
 {
 	struct datagram_batch *b = memory_alloc(sizeof(*b));

@@ -26,6 +26,9 @@ struct datagram {
  * `buffer`: bytes asked of the kernel each way; 0: its default. A negative errno on failure. */
 int datagram_open(const struct address *at, int protocol, int buffer, int *fd);
 
+/* Takes the error that the kernel noted for a socket, so that it can be waited for again; as errno has it. */
+int datagram_clear_error(int fd);
+
 /* Room for one batch of what is received; shared by all sockets of a node. */
 struct datagram_batch;
 struct datagram_batch *datagram_batch_new(void);

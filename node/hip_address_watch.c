@@ -151,11 +151,13 @@ static void on_notice(uv_poll_t *poll, int status, int events)
 	struct hip_address_watch *w = poll->data;
 	uint8_t bytes[8192];
 
-	(void)status;
 	(void)events;
 	/* What they say does not matter: the interfaces are asked. */
 	while (recv(w->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
 		;
+	/* There were more notices than the socket holds: libuv has stopped waiting for it. */
+	if (status < 0)
+		(void)uv_poll_start(poll, UV_READABLE, on_notice);
 	if (!uv_is_active((uv_handle_t *)&w->timer))
 		(void)uv_timer_start(&w->timer, on_timer, SETTLE_MS, 0);
 }

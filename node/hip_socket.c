@@ -52,9 +52,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	struct hip_socket *s = poll->data;
 
 	(void)events;
-	if (status == 0 && s->node->hip_sockets != NULL)
+	if (status < 0) {
+		/* libuv has stopped waiting for it. */
+		log_warning(&s->node->log, "hip.socket_error", "why=\"%s\"", strerror(datagram_clear_error(s->fd)));
+		(void)uv_poll_start(poll, UV_READABLE, on_readable);
+	} else if (s->node->hip_sockets != NULL) {
 		(void)datagram_receive(s->node->hip_sockets->batch, s->fd, &s->address, s->protocol != 0, ROUNDS,
 				       DATAGRAM_BATCH, on_datagram, s);
+	}
 }
 
 int hip_socket_add(struct node *n, const struct address *at, int protocol)

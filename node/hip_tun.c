@@ -93,6 +93,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	uint8_t packet[HIP_INNER_MAX];
 
 	(void)events;
+	if (status < 0)
+		log_error(&t->node->log, "hip.device_lost", "name=%s action=\"restart peald\"",
+			  t->node->settings.hip_tun);
 	for (int i = 0; status == 0 && i < PACKETS_A_TURN && !t->closing; i++) {
 		ssize_t len = read(t->fd, packet, sizeof(packet));
 

@@ -53,9 +53,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	struct media_socket *s = poll->data;
 
 	(void)events;
-	if (status == 0 && s->pair->node->media_ports != NULL)
+	if (status < 0) {
+		/* libuv has stopped waiting for it. */
+		(void)datagram_clear_error(s->fd);
+		(void)uv_poll_start(poll, UV_READABLE, on_readable);
+	} else if (s->pair->node->media_ports != NULL) {
 		(void)datagram_receive(s->pair->node->media_ports->batch, s->fd, &s->address, false, BATCH, BATCH,
 				       on_datagram, s);
+	}
 }
 
 static void on_closed(uv_handle_t *handle)
