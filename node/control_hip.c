@@ -404,27 +404,23 @@ void control_identity_forget(struct control_call *call, struct now now)
 
 /* ---- calls: here, because what matters of them is how their media is protected ---- */
 
-/* "" for a call that is over: what was is not kept. */
-static const char *protection_name(bool is_protected, const char *state)
+/* As the call knows it; "" for one that was never answered. */
+static const char *protection_name(const struct sip_call_info *c)
 {
-	if (is_protected)
-		return "hip";
-	return strcmp(state, "ended") == 0 || strcmp(state, "failed") == 0 ? "" : "none";
+	if (c->media[0] != '\0')
+		return c->media;
+	return strcmp(c->state, "established") == 0 || strcmp(c->state, "ended") == 0 ? "none" : "";
 }
 
 /* How a call's media crosses, with whom, and each stream. */
-static json_t *media_json(const struct node *n, const char *call_id, const char *state)
+static json_t *media_json(const struct node *n, const struct sip_call_info *c)
 {
-	struct sip_media port = n->media == NULL ? (struct sip_media){ 0 } : media_relay_sip(n->media);
 	struct media_stream_info s;
-	struct hit hit = { 0 };
-	const char *vouched = "";
 	size_t cursor = 0;
-	bool is_protected = port.ops != NULL && port.ops->protection(port.ctx, slice_text(call_id), &hit, &vouched);
 	json_t *streams = json_array();
 
 	while (n->media != NULL && media_relay_next_stream(n->media, &cursor, &s)) {
-		if (strcmp(s.call_id, call_id) != 0)
+		if (strcmp(s.call_id, c->call_id) != 0)
 			continue;
 		(void)json_array_append_new(
 			streams, json_pack("{s:s, s:o, s:s, s:i, s:i, s:o, s:I, s:I, s:I}", "kind", s.kind, "hit",
@@ -434,8 +430,8 @@ static json_t *media_json(const struct node *n, const char *call_id, const char 
 					   "packets_out", (json_int_t)s.packets_out, "dropped",
 					   (json_int_t)s.dropped));
 	}
-	return json_pack("{s:s, s:o, s:s, s:o}", "protection", protection_name(is_protected, state), "hit",
-			 hit_json(&hit), "vouched", vouched == NULL ? "" : vouched, "streams", streams);
+	return json_pack("{s:s, s:o, s:s, s:o}", "protection", protection_name(c), "hit",
+			 hit_json(&c->media_hit), "vouched", c->media_vouched, "streams", streams);
 }
 
 void control_calls(struct control_call *call, struct now now)
@@ -447,7 +443,7 @@ void control_calls(struct control_call *call, struct now now)
 		control_item(call, json_pack("{s:s, s:s, s:s, s:s, s:I, s:i, s:o}", "from", c.from, "to", c.to,
 					     "state", c.state, "call_id", c.call_id, "age_s",
 					     (json_int_t)c.age_s, "status", c.status, "media",
-					     media_json(call->node, c.call_id, c.state)));
+					     media_json(call->node, &c)));
 		count++;
 	}
 	control_result(call, json_pack("{s:I}", "calls", (json_int_t)count));
