@@ -19,7 +19,7 @@ struct identity {
 	struct node_id node_ids[IDENTITY_NODE_IDS_MAX];
 	size_t node_id_count;
 	char user[USER_NAME_MAX + 1]; /* rfc822Name without scheme */
-	struct hit hit;        /* HIT of the certificate's key as a Host Identity (RFC 7401 3.2); zero: it can have none */
+	struct hit hit;        /* of the certificate's key as a Host Identity (RFC 7401 3.2); zero: it can have none */
 	bool is_vouched;       /* the issuer is trusted for the user's domain (settings; by default for every one) */
 	uint8_t certificate_hash[CERTIFICATE_HASH_LENGTH];
 	struct walltime not_before;

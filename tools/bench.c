@@ -190,7 +190,8 @@ static bool measure_media(struct bench_ring *ring, const struct options *o, stru
 	for (size_t i = 0; i < 2; i++) {
 		double share = 100 * result.cpu_s[i] / result.seconds;
 
-		report_add(r, i == 0 ? "CPU of the caller's node" : "CPU of the callee's node", "% of a core", share, -1);
+		report_add(r, i == 0 ? "CPU of the caller's node" : "CPU of the callee's node", "% of a core", share,
+			   -1);
 		report_add(r, "  for each call", "% of a core", share / (double)result.calls, -1);
 		report_add(r, "  for each packet of either direction", "us",
 			   result.cpu_s[i] * 1e6 / (double)(result.sent == 0 ? 1 : result.sent), -1);

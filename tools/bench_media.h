@@ -14,7 +14,7 @@ struct bench_media_result {
 	double cpu_s[2];            /* of the two peers meanwhile */
 	struct bench_samples setup; /* INVITE to its 200 */
 	struct bench_samples delay; /* of a packet, phone to phone through both nodes */
-	struct bench_samples direct; /* the same straight from phone to phone, in the same process and at the same pace */
+	struct bench_samples direct; /* the same straight from phone to phone, at the same pace */
 };
 
 /* Sets up `calls` calls between phones at peers 2 and 3 of the ring and lets media flow for `seconds`. False, after a

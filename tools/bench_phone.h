@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Just enough of a phone to time a proxy: one UDP socket, requests from templates, answers found by their first line. */
+/* Just enough of a phone to time a proxy: one UDP socket, requests from templates, answers found by their first
+ * line. */
 #ifndef TOOLS_BENCH_PHONE_H
 #define TOOLS_BENCH_PHONE_H
 

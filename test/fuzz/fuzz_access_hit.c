@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a HIP-RVS record that somebody wants stored: under the Resource that it names, by the edge that it names,
- * so that its proof is looked at. A record that stands for another HIT than its signer's must not be taken as the
+/* Any bytes as a HIP-RVS record that somebody wants stored: under the Resource that it names, by the edge that it
+ * names, so that its proof is looked at. A record that stands for another HIT than its signer's must not be taken as the
  * signer's own. */
 #include <stdlib.h>
 

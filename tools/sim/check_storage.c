@@ -469,7 +469,8 @@ static bool storage_record_is_placed(struct check *c, uint32_t index, size_t *no
 		h = storage_holder(known, *node);
 		if (c->nodes[*node].is_hostile || (h != NULL && h->is_running && h->serial >= serial))
 			continue;
-		snprintf(text, size, "%s of the record of node %zu (user%zu) at %s, content %llu, is node %zu; it holds %s",
+		snprintf(text, size,
+			 "%s of the record of node %zu (user%zu) at %s, content %llu, is node %zu; it holds %s",
 			 i == 0 ? "the owner" : "a replica holder", r->node, r->user, node_id_text(&point, resource),
 			 (unsigned long long)serial, *node,
 			 h == NULL ? "nothing of it" : "an older content");

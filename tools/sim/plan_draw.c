@@ -257,7 +257,8 @@ static void place(struct draw *d, struct occurrence *o)
 	a.node = o->node != SIZE_MAX ? o->node : node_pick(d, o->at_ms, o->pick / 2, SIZE_MAX);
 	if (a.node == SIZE_MAX || !node_is_up(d, a.node, o->at_ms) || !failure_is_allowed(d, o))
 		return;
-	if (o->kind == ACTION_BREAK || o->kind == ACTION_CUT || o->kind == ACTION_LOOKUP || o->kind == ACTION_ASSOCIATE) {
+	if (o->kind == ACTION_BREAK || o->kind == ACTION_CUT || o->kind == ACTION_LOOKUP ||
+	    o->kind == ACTION_ASSOCIATE) {
 		a.other = node_pick(d, o->at_ms, o->pick_other, o->kind == ACTION_LOOKUP ? SIZE_MAX : a.node);
 		if (a.other == SIZE_MAX)
 			return;

@@ -58,8 +58,8 @@ static void publish(size_t node, const struct hit *hit, uint8_t flags)
 {
 	struct address at = hip_world_address(x, node);
 
-	ck_assert_int_eq(hip_publish(hip_world_host(x, node), hip_world_now(x, node), hit, flags, 600, &at, 1, SLICE_EMPTY,
-				     SLICE_EMPTY),
+	ck_assert_int_eq(hip_publish(hip_world_host(x, node), hip_world_now(x, node), hit, flags, 600, &at, 1,
+				     SLICE_EMPTY, SLICE_EMPTY),
 			 0);
 	world_host_flush(x->w, node);
 }

@@ -286,10 +286,12 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS("race", direct_channel_wins_before_the_others_begin, overlay_wins_when_nothing_arrives_directly,
+	return RUN_TESTS("race", direct_channel_wins_before_the_others_begin,
+			 overlay_wins_when_nothing_arrives_directly,
 			 overlay_begins_at_once_when_it_is_the_only_channel,
 			 address_of_the_record_is_one_more_channel, edge_that_is_known_needs_no_lookup,
-			 edge_that_serves_it_no_more_is_looked_up_anew, lying_edge_delays_and_no_more, nobody_is_found_soon,
+			 edge_that_serves_it_no_more_is_looked_up_anew, lying_edge_delays_and_no_more,
+			 nobody_is_found_soon,
 			 silence_ends_after_a_few_tries_by_one_channel_each, three_i1s_go_in_parallel_at_most,
 			 ending_in_the_middle_leaves_nothing_behind);
 }

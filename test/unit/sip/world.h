@@ -65,7 +65,8 @@ struct phone *phone_new(struct world *w, size_t node, const char *user, bool tcp
 /* A TCP phone's connection ends; another one is made from `port`, which is not the one it listens on. */
 void phone_disconnect(struct phone *p);
 void phone_connect(struct phone *p, uint16_t port);
-/* Lines end in "\n" (or CRLF, as bodies do) in `text`; the phone sends them with CRLF. A "$V" is a fresh Via of this phone. */
+/* Lines end in "\n" (or CRLF, as bodies do) in `text`; the phone sends them with CRLF. A "$V" is a fresh Via of this
+ * phone. */
 void phone_send(struct phone *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void phone_send_raw(struct phone *p, const void *bytes, size_t len);
 
