@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as a HIP-RVS record that somebody wants stored: under the Resource that it names, by the edge that it
- * names, so that its proof is looked at. A record that stands for another HIT than its signer's must not be taken as the
- * signer's own. */
+ * names, so that its proof is looked at. A record that stands for another HIT than its signer's must not be taken as
+ * the signer's own. */
 #include <stdlib.h>
 
 #include "overlay/access_hit.h"

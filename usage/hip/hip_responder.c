@@ -12,13 +12,11 @@
 
 /* An R1 is never longer than the I1 it answers unless the other end is known, so that a forged source address brings
  * nobody more than was sent; an edge trades that for its limits, because its clients' I1s are short. */
-static bool hip_responder_may_answer(struct hip_host *h, struct now now, const struct hip_path *path,
-				     const struct hip_packet *i1, size_t len, bool known)
+static bool hip_responder_may_answer(struct hip_host *h, const struct hip_path *path, const struct hip_packet *i1,
+				     size_t len, bool known)
 {
-	if (known || path->channel == HIP_CHANNEL_OVERLAY || i1->bytes.len >= len ||
+	if (known || path->channel == HIP_CHANNEL_OVERLAY || i1->bytes.len >= len || h->options.edge ||
 	    hip_registrant_is_vouched(h, path, &i1->sender))
-		return true;
-	if (h->options.edge && hip_limit_take(h, now, HIP_LIMIT_I1_SOURCE, path, &i1->sender))
 		return true;
 	hip_refused(h, &h->counters->hip_reflection, path, &i1->sender, "reflection");
 	return false;
@@ -67,7 +65,7 @@ void hip_responder_i1(struct hip_host *h, struct now now, const struct hip_path 
 		hip_refused(h, &h->counters->hip_lost, path, &p->sender, "no-r1");
 		return;
 	}
-	if (hip_responder_may_answer(h, now, path, p, w.len, known))
+	if (hip_responder_may_answer(h, path, p, w.len, known))
 		hip_output_packet(h, now, path, writer_slice(&w));
 }
 
