@@ -12,12 +12,18 @@
 
 static int sip_check(const struct settings *s, char *detail, size_t detail_size)
 {
-	bool loopback = true;
+	bool loopback = true, any = false;
 
-	for (size_t i = 0; i < s->sip_listen.count; i++)
+	for (size_t i = 0; i < s->sip_listen.count; i++) {
 		loopback = loopback && address_is_loopback(&s->sip_listen.items[i]);
+		any = any || address_is_any(&s->sip_listen.items[i]);
+	}
 	if (s->sip_listen.count > SIP_LISTEN_MAX)
 		(void)snprintf(detail, detail_size, "sip-listen: more than four addresses");
+	else if (any) /* Via, Record-Route and c= tell phones the very address */
+		(void)snprintf(detail, detail_size,
+			       "sip-listen: phones are told the address, so 0.0.0.0 and [::] will not do: name those of "
+			       "this machine that phones reach");
 	else if (!loopback && !s->sip_digest)
 		(void)snprintf(detail, detail_size,
 			       "sip-listen: others can reach this address: set sip-digest = true and a "

@@ -56,8 +56,8 @@ const struct setting settings_schema[] = {
 	  .help = "Where records are kept: in records.db in the state folder, or in memory only." },
 	{ .name = "sip-listen", .type = SETTING_ADDRESSES, .offset = FIELD(sip_listen),
 	  .value = "127.0.0.1:5060", .port = 5060,
-	  .help = "Where this user's phones reach the SIP registrar and proxy, UDP and TCP. At most four. "
-		  "Empty: no SIP." },
+	  .help = "Where this user's phones reach the SIP registrar and proxy, UDP and TCP. At most four, "
+		  "each one that phones can be told: not 0.0.0.0 or [::]. Empty: no SIP." },
 	{ .name = "sip-digest", .type = SETTING_BOOLEAN, .offset = FIELD(sip_digest), .value = "false",
 	  .help = "Whether phones must authenticate. Needed unless sip-listen has only loopback addresses." },
 	{ .name = "sip-password-file", .type = SETTING_TEXT, .offset = FIELD(sip_password_file), .value = "",

@@ -145,6 +145,22 @@ START_TEST(settings_refuse_phones_from_elsewhere_without_digest)
 }
 END_TEST
 
+START_TEST(settings_refuse_to_tell_phones_no_address)
+{
+	static const char *const lists[] = { "{\"0.0.0.0\"}", "{\"127.0.0.1\", \"[::]:5060\"}" };
+	struct settings s;
+	char detail[400], text[200];
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		snprintf(text, sizeof(text),
+			 "sip-listen = %s\nsip-digest = true\nsip-password-file = \"/tmp/passwords\"\n", lists[i]);
+		ck_assert_int_eq(read_text(text, &s, detail), 0);
+		ck_assert_int_eq(settings_check(&s, detail, sizeof(detail)), ERR_CONFIG);
+		ck_assert_ptr_nonnull(strstr(detail, "sip-listen: phones are told the address"));
+	}
+}
+END_TEST
+
 START_TEST(settings_refuse_hip_options_that_do_not_fit)
 {
 	static const struct {
@@ -223,6 +239,7 @@ int main(void)
 			 settings_name_line_and_option_of_each_wrong_value,
 			 settings_refuse_a_text_that_is_too_long, settings_name_a_file_that_is_not_there,
 			 settings_refuse_phones_from_elsewhere_without_digest,
+			 settings_refuse_to_tell_phones_no_address,
 			 settings_refuse_hip_options_that_do_not_fit,
 			 settings_media_ports_begin_with_an_even_one, settings_manual_names_every_option);
 }
