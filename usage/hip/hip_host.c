@@ -293,7 +293,7 @@ int hip_host_connect(struct hip_host *h, struct now now, const struct hit *hit, 
 	return 0;
 }
 
-static void hip_host_forget_waiters(struct hip_waiter **at, const void *ctx)
+static void hip_waiters_remove(struct hip_waiter **at, const void *ctx)
 {
 	struct hip_waiter *waiter;
 
@@ -307,18 +307,24 @@ static void hip_host_forget_waiters(struct hip_waiter **at, const void *ctx)
 	}
 }
 
-void hip_host_forget(struct hip_host *h, void *ctx)
+void hip_waiters_forget(struct hip_host *h, const void *ctx)
 {
 	struct hip_association *a;
 	struct slice key;
 	size_t cursor = 0;
 	void *value;
 
-	hip_host_forget_waiters(&h->telling, ctx);
+	hip_waiters_remove(&h->telling, ctx);
 	while (map_next(h->associations, &cursor, &key, &value)) {
 		a = value;
-		hip_host_forget_waiters(&a->waiters, ctx);
+		hip_waiters_remove(&a->waiters, ctx);
 	}
+}
+
+void hip_host_forget(struct hip_host *h, void *ctx)
+{
+	hip_waiters_forget(h, ctx);
+	hip_pings_forget(h, ctx);
 }
 
 void hip_host_close(struct hip_host *h, struct now now, const struct hit *hit)

@@ -100,7 +100,7 @@ typedef void hip_connect_fn(void *ctx, struct now now, const struct hit *hit, in
  * and `done` may be NULL. ERR_LIMIT, ERR_MALFORMED (no HIT to speak to): `done` is not called. */
 int MUST_CHECK hip_host_connect(struct hip_host *h, struct now now, const struct hit *hit, const struct hip_hint *hint,
 				hip_connect_fn *done, void *ctx);
-/* The callbacks of calls made with `ctx` are not called any more. */
+/* The callbacks of calls made with `ctx`, pings too, are not called any more. */
 void hip_host_forget(struct hip_host *h, void *ctx);
 /* Ends it with CLOSE. */
 void hip_host_close(struct hip_host *h, struct now now, const struct hit *hit);

@@ -77,7 +77,7 @@ struct hip_host {
 
 	hip_payload_fn *payload; void *payload_ctx;
 	hip_capture_fn *capture; void *capture_ctx;
-	struct hip_ping *pings;   /* list, hip_payload.c */
+	struct hip_ping *pings;   /* list, hip_ping.c */
 };
 
 /* Keys of HIP packets, by direction. */
@@ -254,7 +254,15 @@ void hip_payload_receive(struct hip_host *h, struct now now, const struct hip_pa
 /* Sends those that waited. */
 void hip_payload_flush(struct hip_association *a, struct now now);
 void hip_payload_free(struct hip_association *a);
+/* Its SAs only; what waits goes on waiting. */
+void hip_payload_drop_sas(struct hip_association *a);
+
+/* ---- hip_ping.c; of hip_host.c what it needs ---- */
+
+void hip_pings_forget(struct hip_host *h, const void *ctx);
 void hip_pings_free(struct hip_host *h);
+/* As hip_host_forget, of calls of hip_host_connect only. */
+void hip_waiters_forget(struct hip_host *h, const void *ctx);
 
 /* ---- hip_update.c, hip_mobility.c, hip_rekey.c ---- */
 

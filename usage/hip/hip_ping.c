@@ -28,7 +28,7 @@ struct hip_ping {
 	bool is_connected, is_sent;
 };
 
-static void ping_end(struct hip_ping *ping, struct now now, int err, struct duration round_trip)
+static void ping_unlink(struct hip_ping *ping)
 {
 	struct hip_ping **at = &ping->host->pings;
 
@@ -36,6 +36,11 @@ static void ping_end(struct hip_ping *ping, struct now now, int err, struct dura
 		at = &(*at)->next;
 	*at = ping->next;
 	timer_disarm(&ping->host->timers, &ping->timer);
+}
+
+static void ping_end(struct hip_ping *ping, struct now now, int err, struct duration round_trip)
+{
+	ping_unlink(ping);
 	ping->done(ping->ctx, now, err, round_trip, ping->exchange);
 	free(ping);
 }
@@ -146,9 +151,7 @@ int hip_host_ping(struct hip_host *h, struct now now, const struct hit *hit, hip
 	*at = ping;
 	err = hip_host_connect(h, now, hit, NULL, ping_connected, ping);
 	if (err < 0) {
-		for (at = &h->pings; *at != ping; at = &(*at)->next)
-			;
-		*at = ping->next;
+		ping_unlink(ping);
 		free(ping);
 	}
 	return err;
@@ -181,15 +184,27 @@ bool hip_ping_take(struct hip_association *a, struct now now, const uint8_t *byt
 	return ping != NULL;
 }
 
-/* The host goes: nobody is called any more. */
+/* Nobody is called any more, and the ping itself not by the association it waited for. */
+static void ping_drop(struct hip_ping *ping)
+{
+	ping_unlink(ping);
+	hip_waiters_forget(ping->host, ping);
+	free(ping);
+}
+
+void hip_pings_forget(struct hip_host *h, const void *ctx)
+{
+	struct hip_ping *next;
+
+	for (struct hip_ping *ping = h->pings; ping != NULL; ping = next) {
+		next = ping->next;
+		if (ping->ctx == ctx)
+			ping_drop(ping);
+	}
+}
+
 void hip_pings_free(struct hip_host *h)
 {
-	while (h->pings != NULL) {
-		struct hip_ping *ping = h->pings;
-
-		h->pings = ping->next;
-		hip_host_forget(h, ping);
-		timer_disarm(&h->timers, &ping->timer);
-		free(ping);
-	}
+	while (h->pings != NULL)
+		ping_drop(h->pings);
 }

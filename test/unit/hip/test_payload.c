@@ -238,6 +238,68 @@ START_TEST(ping_tries_again_and_gives_up)
 }
 END_TEST
 
+/* While the exchange runs, and while the answer is on its way. */
+START_TEST(forgotten_pings_are_not_answered)
+{
+	struct fixture *f = &fixture;
+	struct pinged kept = { 0 }, early = { 0 }, late = { 0 };
+
+	pair_begin(f, NULL);
+	fixture_connect(f, 0, 1);
+	ck_assert_int_eq(hip_host_ping(f->hosts[0].h, f->now, &f->hosts[1].hit, ping_done, &early), 0);
+	ck_assert_int_eq(hip_host_ping(f->hosts[0].h, f->now, &f->hosts[1].hit, ping_done, &kept), 0);
+	ck_assert_int_eq(hip_host_ping(f->hosts[0].h, f->now, &f->hosts[1].hit, ping_done, &early), 0);
+	hip_host_forget(f->hosts[0].h, &early);
+	fixture_run(f, 1000);
+	ck_assert_int_eq(kept.count, 1);
+	ck_assert_int_eq(kept.err, 0);
+	ck_assert_int_eq(early.count, 0);
+	/* The answer is here in 20 ms. */
+	ck_assert_int_eq(hip_host_ping(f->hosts[0].h, f->now, &f->hosts[1].hit, ping_done, &late), 0);
+	fixture_run(f, 5);
+	hip_host_forget(f->hosts[0].h, &late);
+	fixture_run(f, 5000);
+	ck_assert_int_eq(late.count, 0);
+	ck_assert_ptr_null(f->hosts[0].h->pings);
+	/* Its place is free again. */
+	ck_assert_int_eq(hip_host_ping(f->hosts[0].h, f->now, &f->hosts[1].hit, ping_done, &kept), 0);
+	fixture_run(f, 1000);
+	ck_assert_int_eq(kept.count, 2);
+	fixture_end(f);
+}
+END_TEST
+
+/* Forgets the other one that waits for the same exchange. */
+static void ping_forgets(void *ctx, struct now now, int err, struct duration round_trip, struct duration exchange)
+{
+	(void)now, (void)err, (void)round_trip, (void)exchange;
+	((struct pinged *)ctx)->count++;
+	hip_host_forget(fixture.hosts[0].h, (struct pinged *)ctx + 1);
+}
+
+START_TEST(pings_may_be_forgotten_when_another_is_told)
+{
+	static struct pinged pings[3];
+	struct fixture *f = &fixture;
+	struct hit nobody;
+
+	pair_begin(f, NULL);
+	ck_assert_int_eq(hit_parse("2001:22::1", &nobody), 0);
+	/* All fail at once when nothing answers. */
+	ck_assert_int_eq(hip_host_connect(f->hosts[0].h, f->now, &nobody,
+					  &(struct hip_hint){ .locators = { { ADDRESS_IPV4, { 192, 0, 2, 99 }, 10500 } },
+							      .locator_count = 1 }, NULL, NULL), 0);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(hip_host_ping(f->hosts[0].h, f->now, &nobody, ping_forgets, &pings[i]), 0);
+	fixture_run(f, 120000);
+	ck_assert_int_eq(pings[0].count, 1);
+	ck_assert_int_eq(pings[1].count, 0);
+	ck_assert_int_eq(pings[2].count, 1);
+	ck_assert_ptr_null(f->hosts[0].h->pings);
+	fixture_end(f);
+}
+END_TEST
+
 START_TEST(echoes_are_the_kernel_s_with_a_tun_device)
 {
 	struct fixture *f = &fixture;
@@ -302,6 +364,7 @@ int main(void)
 			 first_payload_establishes_the_responder,
 			 strays_repetitions_and_forgeries_are_counted_and_dropped, payloads_go_first_to_who_takes_them,
 			 ping_tells_round_trip_and_exchange, ping_tries_again_and_gives_up,
+			 forgotten_pings_are_not_answered, pings_may_be_forgotten_when_another_is_told,
 			 echoes_are_the_kernel_s_with_a_tun_device,
 			 silence_is_filled_with_keepalives_and_ends_with_close);
 }
