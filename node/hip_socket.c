@@ -11,6 +11,7 @@
 
 #include "node/datagram.h"
 #include "node/driver.h"
+#include "node/hip_raw.h"
 #include "overlay/base/invariant.h"
 
 #define SOCKETS_MAX (3 * HIP_LISTEN_MAX)
@@ -145,8 +146,17 @@ static unsigned fitness(const struct hip_socket *s, const struct hip_path *path,
 void hip_socket_send(struct node *n, const struct hip_effect *e)
 {
 	int protocol = e->path.channel == HIP_CHANNEL_UDP ? 0 : e->is_esp ? ESP_PROTOCOL : HIP_PROTOCOL;
+	struct hip_effect dressed = *e;
+	uint8_t packet[HIP_PACKET_MAX];
 	struct hip_socket *best = NULL;
 	unsigned best_fitness = 0;
+
+	if (protocol == HIP_PROTOCOL && e->bytes.len <= sizeof(packet)) {
+		memcpy(packet, e->bytes.data, e->bytes.len);
+		dressed.bytes = slice_of(packet, e->bytes.len);
+		if (hip_raw_dress(&dressed.path, packet, e->bytes.len))
+			e = &dressed;
+	}
 
 	for (size_t i = 0; n->hip_sockets != NULL && i < n->hip_sockets->count; i++) {
 		unsigned own = fitness(n->hip_sockets->items[i], &e->path, protocol);
