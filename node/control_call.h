@@ -98,6 +98,7 @@ void control_fetch(struct control_call *call, struct now now);
 void control_store(struct control_call *call, struct now now);
 void control_stat(struct control_call *call, struct now now);
 void control_hip(struct control_call *call, struct now now);
+void control_hip_locator(struct control_call *call, struct now now);
 void control_hip_ping(struct control_call *call, struct now now);
 void control_identity_known(struct control_call *call, struct now now);
 void control_identity_trust(struct control_call *call, struct now now);

@@ -28,6 +28,7 @@ const struct control_command control_commands[] = {
 	{ "stat", { { "target", ARGUMENT_TEXT, true }, { "kind", ARGUMENT_TEXT, false } }, control_stat },
 	{ "find", { { "target", ARGUMENT_TEXT, true }, { "kind", ARGUMENT_TEXT, false } }, control_find },
 	{ "hip", { { 0 } }, control_hip },
+	{ "hip_locator", { { "target", ARGUMENT_TEXT, true } }, control_hip_locator },
 	{ "hip_ping", { { "target", ARGUMENT_TEXT, true } }, control_hip_ping },
 	{ "identity_known", { { 0 } }, control_identity_known },
 	{ "identity_trust",

@@ -9,6 +9,8 @@
 #include "node/hip_core.h"
 #include "node/hip_tun.h"
 #include "overlay/base/invariant.h"
+#include "usage/hip/hip_registrant.h"
+#include "usage/hip/hip_transparent.h"
 
 #define HIP_OFF_HINT "set hip = true in peald.conf, start without --no-hip, and look for hip.off in the log"
 
@@ -173,6 +175,42 @@ static size_t registrations_show(struct control_call *call, struct now now)
 	return count;
 }
 
+/* REG_FAILED's failure types (RFC 8003 7, RFC 9028 8). */
+static const char *failure_text(uint8_t failure)
+{
+	static const char *const texts[] = { "additional credentials are needed", "service not available there",
+					     "insufficient resources there", "invalid certificate", "bad certificate",
+					     "unsupported certificate", "certificate expired", "certificate refused",
+					     "unknown certificate authority",
+					     "rendezvous and relay at the same time are not allowed there" };
+
+	return failure < sizeof(texts) / sizeof(texts[0]) ? texts[failure] : "refused";
+}
+
+/* This node as a client of servers elsewhere. */
+static size_t servers_show(struct control_call *call, struct now now)
+{
+	struct hip_registrant_info r;
+	size_t cursor = 0, count = 0;
+	json_t *item;
+
+	while (hip_host_next_registrant(call->node->hip, now, &cursor, &r)) {
+		bool refused = !r.registered && r.failure != HIP_REGISTRANT_NO_FAILURE;
+
+		item = json_pack("{s:s, s:o, s:o, s:s, s:s, s:I}", "what", "server", "hit", hit_json(&r.server),
+				 "address", control_address(&r.address), "service", service_name(r.type), "state",
+				 r.registered ? "registered" : refused ? "refused" : "asking", "remaining_s",
+				 (json_int_t)r.remaining_s);
+		if (refused)
+			(void)json_object_set_new(item, "why", json_string(failure_text(r.failure)));
+		if (r.seen.type != ADDRESS_NONE)
+			(void)json_object_set_new(item, "seen_at", control_address(&r.seen));
+		control_item(call, item);
+		count++;
+	}
+	return count;
+}
+
 static json_t *channels_json(const struct node *n)
 {
 	json_t *list = json_array();
@@ -198,7 +236,7 @@ void control_hip(struct control_call *call, struct now now)
 	struct node *n = call->node;
 	struct hip_association_info *a;
 	struct address locators[HIP_LISTEN_MAX], name;
-	size_t cursor = 0, associations = 0, registrations;
+	size_t cursor = 0, associations = 0, registrations, servers;
 	json_t *result = json_object();
 
 	(void)json_object_set_new(result, "on", json_boolean(n->hip != NULL));
@@ -213,6 +251,7 @@ void control_hip(struct control_call *call, struct now now)
 	}
 	free(a);
 	registrations = registrations_show(call, now);
+	servers = servers_show(call, now);
 	(void)json_object_set_new(result, "hit", hit_json(hip_host_hit(n->hip)));
 	(void)json_object_set_new(result, "suite",
 				  json_string(hit_suite_name(hit_suite(hip_host_hit(n->hip)))));
@@ -228,6 +267,7 @@ void control_hip(struct control_call *call, struct now now)
 	}
 	(void)json_object_set_new(result, "associations", json_integer((json_int_t)associations));
 	(void)json_object_set_new(result, "registrations", json_integer((json_int_t)registrations));
+	(void)json_object_set_new(result, "servers", json_integer((json_int_t)servers));
 	control_result(call, result);
 }
 
@@ -328,6 +368,24 @@ void control_hip_ping(struct control_call *call, struct now now)
 		return;
 	control_unexpect(call);
 	ping_error(call, err);
+}
+
+/* ---- hip_locator ---- */
+
+void control_hip_locator(struct control_call *call, struct now now)
+{
+	struct address locator;
+	struct hit hit;
+
+	(void)now;
+	if (!hip_is_on(call) || !hit_argument(call, "target", &hit))
+		return;
+	if (hip_host_synthetic(call->node->hip, &hit, &locator) < 0) {
+		control_error(call, ERR_UNSUPPORTED, "set hip-edge = true and hip-transparent in peald.conf",
+			      "this node has no addresses that stand for HITs");
+		return;
+	}
+	control_result(call, json_pack("{s:o, s:o}", "hit", hit_json(&hit), "locator", control_address(&locator)));
 }
 
 /* ---- identity_known, identity_trust, identity_forget ---- */

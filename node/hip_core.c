@@ -13,6 +13,13 @@
 #include "node/hip_tun.h"
 #include "node/known_identities.h"
 #include "node/media_port.h"
+#include "overlay/base/invariant.h"
+#include "usage/hip/hip_registrant.h"
+#include "usage/hip/hip_transparent.h"
+
+#define REGISTRATION_S 600 /* asked for; renewed when half is over */
+#define SERVICE_RENDEZVOUS 1 /* RFC 8004 */
+#define SERVICE_RELAY 2      /* RFC 9028 */
 
 static bool is_wanted(const struct node *n) { return n->settings.hip && n->settings.hip_listen.count > 0; }
 
@@ -92,6 +99,41 @@ static bool is_off(struct node *n, int err)
 	return true;
 }
 
+/* Hosts that the settings name: where this one registers, and whom it serves unasked. */
+static int hosts_begin(struct node *n, struct setting_hip_host *hosts, char *detail, size_t detail_size)
+{
+	const struct settings *s = &n->settings;
+	int err = settings_hip_register(s, hosts, detail, detail_size);
+
+	for (size_t i = 0; err == 0 && i < s->hip_register.count; i++) {
+		err = hip_host_register(n->hip, node_now(), &hosts[i].hit, &hosts[i].address,
+					hosts[i].is_relay ? SERVICE_RELAY : SERVICE_RENDEZVOUS, REGISTRATION_S);
+		if (err != 0)
+			(void)snprintf(detail, detail_size, "hip-register: \"%.100s\": %s", s->hip_register.items[i],
+				       err == ERR_MALFORMED ? "is this node's own HIT" : error_text(err));
+	}
+	if (err == 0)
+		err = settings_hip_serve(s, hosts, detail, detail_size);
+	for (size_t i = 0; err == 0 && i < s->hip_serve.count; i++) {
+		struct hip_path path = { .channel = HIP_CHANNEL_UDP, .remote = hosts[i].address };
+
+		err = hip_host_serve(n->hip, node_now(), &hosts[i].hit, &path);
+		if (err != 0)
+			(void)snprintf(detail, detail_size, "hip-serve: \"%.100s\": %s", s->hip_serve.items[i],
+				       error_text(err));
+	}
+	return err;
+}
+
+static int hosts_read(struct node *n, char *detail, size_t detail_size)
+{
+	struct setting_hip_host *hosts = memory_alloc(SETTING_TEXTS_MAX * sizeof(*hosts));
+	int err = hosts_begin(n, hosts, detail, detail_size);
+
+	free(hosts);
+	return err;
+}
+
 int hip_core_new(struct node *n, char *detail, size_t detail_size)
 {
 	struct hip_host_options options;
@@ -118,6 +160,8 @@ int hip_core_new(struct node *n, char *detail, size_t detail_size)
 	err = known_read(n, detail, detail_size);
 	if (err == 0 && n->settings.hip_tun[0] != '\0')
 		err = hip_tun_open(n, detail, detail_size);
+	if (err == 0)
+		err = hosts_read(n, detail, detail_size);
 	if (err != 0)
 		return err;
 	hip_address_watch(n);

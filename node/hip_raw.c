@@ -39,8 +39,8 @@ int hip_raw_open(struct node *n, char *detail, size_t detail_size)
 	return 0;
 }
 
-/* Connecting a UDP socket asks the routing table and sends nothing. Each time anew: control packets are rare, and routes
- * change. */
+/* Connecting a UDP socket asks the routing table and sends nothing. Each time anew: control packets are rare, and
+ * routes change. */
 int hip_raw_source(const struct address *remote, struct address *source)
 {
 	struct address there = *remote;

@@ -8,6 +8,7 @@
 
 #include "overlay/base/log.h"
 #include "overlay/wire/address.h"
+#include "overlay/wire/hip_packet.h"
 
 #define SETTING_TEXT_MAX 400     /* bytes of a text or path */
 #define SETTING_ADDRESSES_MAX 16 /* addresses in one option */
@@ -70,6 +71,8 @@ struct settings {
 	bool hip_raw;
 	struct address hip_transparent;
 	int hip_unknown; /* enum setting_hip_unknown */
+	struct setting_texts hip_register;
+	struct setting_texts hip_serve;
 	struct setting_choices hip_dh_groups; /* enum setting_dh_group, preferred first */
 	setting_text hip_tun;
 	setting_text hip_capture;
@@ -97,6 +100,19 @@ struct issuer_rule;
  * says which is wrong and why. */
 int MUST_CHECK settings_issuer_rules(const struct settings *s, struct issuer_rule *out, char *detail,
 				     size_t detail_size);
+
+/* A HIP host elsewhere, and where it is. */
+struct setting_hip_host {
+	struct hit hit;
+	struct address address;
+	bool is_relay; /* hip-register: asked to be a control relay, not a rendezvous server */
+};
+/* The hosts of hip-register and hip-serve, as many as there are texts; `out` has room for SETTING_TEXTS_MAX.
+ * ERR_CONFIG; `detail` says which is wrong and why. */
+int MUST_CHECK settings_hip_register(const struct settings *s, struct setting_hip_host *out, char *detail,
+				     size_t detail_size);
+int MUST_CHECK settings_hip_serve(const struct settings *s, struct setting_hip_host *out, char *detail,
+				  size_t detail_size);
 
 /* All options with their values; reading that again gives the same settings. */
 void settings_print(const struct settings *s, FILE *out);

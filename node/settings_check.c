@@ -9,6 +9,7 @@
 
 #define SIP_LISTEN_MAX 4
 #define HIP_ADDRESSES_MAX 4
+#define HIP_REGISTER_MAX 8
 
 static int sip_check(const struct settings *s, char *detail, size_t detail_size)
 {
@@ -79,11 +80,25 @@ static bool is_device_name(const char *name)
 	return true;
 }
 
+/* The texts that name other hosts. */
+static int hip_hosts_check(const struct settings *s, char *detail, size_t detail_size)
+{
+	struct setting_hip_host *hosts = memory_alloc(SETTING_TEXTS_MAX * sizeof(*hosts));
+	int err = settings_hip_register(s, hosts, detail, detail_size);
+
+	if (err == 0)
+		err = settings_hip_serve(s, hosts, detail, detail_size);
+	free(hosts);
+	return err;
+}
+
 static int hip_check(const struct settings *s, char *detail, size_t detail_size)
 {
 	uint16_t first, last;
 	int err = settings_media_ports(s, &first, &last, detail, detail_size);
 
+	if (err == 0)
+		err = hip_hosts_check(s, detail, detail_size);
 	if (err != 0)
 		return err;
 	if (s->hip && s->hip_listen.count == 0)
@@ -94,6 +109,10 @@ static int hip_check(const struct settings *s, char *detail, size_t detail_size)
 		(void)snprintf(detail, detail_size, "hip-media: require needs hip = true");
 	else if (!s->hip_edge && s->hip_transparent.type != ADDRESS_NONE)
 		(void)snprintf(detail, detail_size, "hip-transparent: needs hip-edge = true");
+	else if (s->hip_serve.count > 0 && s->hip_transparent.type == ADDRESS_NONE)
+		(void)snprintf(detail, detail_size, "hip-serve: needs hip-transparent");
+	else if (s->hip_register.count > HIP_REGISTER_MAX)
+		(void)snprintf(detail, detail_size, "hip-register: more than eight servers");
 	else if (!is_device_name(s->hip_tun))
 		(void)snprintf(detail, detail_size, "hip-tun: \"%s\" is no name for a device", s->hip_tun);
 	else

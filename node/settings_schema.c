@@ -98,6 +98,15 @@ const struct setting settings_schema[] = {
 	  .help = "First of 65,536 addresses, each of which stands for one HIT of another host, for HIP daemons "
 		  "that can only send to an address. They must lead to this machine. Needs hip-edge. Empty: "
 		  "none." },
+	{ .name = "hip-serve", .type = SETTING_TEXTS, .offset = FIELD(hip_serve), .value = "",
+	  .help = "Hosts of hip-transparent that speak only when spoken to, each as \"HIT ADDRESS\" or \"HIT "
+		  "ADDRESS:PORT\": what is for that HIT goes there. Others need not be named: they are served "
+		  "once they have spoken." },
+	{ .name = "hip-register", .type = SETTING_TEXTS, .offset = FIELD(hip_register), .value = "",
+	  .help = "Rendezvous servers (RFC 8004) and control relays (RFC 9028) at which this node registers itself "
+		  "and stays registered, each as \"HIT ADDRESS[:PORT] rendezvous\" or \"... relay\"; without the "
+		  "last word it is rendezvous. At most eight. \"pealctl hip\" shows how they stand; callers learn "
+		  "of them with the SIP registration." },
 	{ .name = "hip-raw", .type = SETTING_BOOLEAN, .offset = FIELD(hip_raw), .value = "false",
 	  .help = "Whether HIP and ESP are also spoken as IP protocols 139 and 50. Needs CAP_NET_RAW." },
 	{ .name = "hip-unknown", .type = SETTING_CHOICE, .offset = FIELD(hip_unknown), .value = "harder",

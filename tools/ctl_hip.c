@@ -140,6 +140,8 @@ void show_hip(const struct terminal *t, json_t *items, json_t *result)
 	static const char *const registrations[] = { "HIT", "hit", "AS", "service", "AT", "path", "LEFT", "remaining_s",
 						     "STORED", "stored", "CARRIED IN", "carried_in", "OUT",
 						     "carried_out", NULL };
+	static const char *const servers[] = { "HIT", "hit", "AS", "service", "AT", "address", "STATE", "state", "LEFT",
+					       "remaining_s", "SEEN AT", "seen_at", "WHY", "why", NULL };
 
 	if (!json_is_true(json_object_get(result, "on"))) {
 		fputs("HIP is off at this node\n", t->out);
@@ -150,6 +152,7 @@ void show_hip(const struct terminal *t, json_t *items, json_t *result)
 	show_races(t, items);
 	table_of(t, items, "association", "base exchanges", exchanges);
 	table_of(t, items, "registration", "hosts registered at this edge", registrations);
+	table_of(t, items, "server", "where this node is registered", servers);
 }
 
 int show_hip_run(struct ctl *ctl, const struct ctl_command *command, json_t *arguments)
@@ -162,6 +165,20 @@ int show_hip_run(struct ctl *ctl, const struct ctl_command *command, json_t *arg
 		show_hip(&ctl->out, items, result);
 	json_decref(result);
 	json_decref(items);
+	return exit;
+}
+
+/* Nothing but the address, so that a script can use it. */
+int show_hip_locator_run(struct ctl *ctl, const struct ctl_command *command, json_t *arguments)
+{
+	json_t *result;
+	int exit;
+
+	(void)command;
+	exit = ctl_request(ctl, "hip_locator", arguments, NULL, NULL, &result);
+	if (exit == CTL_DONE && !ctl->json)
+		printf("%s\n", text_of(result, "locator"));
+	json_decref(result);
 	return exit;
 }
 

@@ -11,6 +11,7 @@ int show_hip_run(struct ctl *ctl, const struct ctl_command *command, json_t *arg
 
 /* `hip ping`: a line an answer. */
 int show_hip_ping_run(struct ctl *ctl, const struct ctl_command *command, json_t *arguments);
+int show_hip_locator_run(struct ctl *ctl, const struct ctl_command *command, json_t *arguments);
 
 /* `calls`: dialogs, and a table of the streams whose media is protected. */
 int show_calls_run(struct ctl *ctl, const struct ctl_command *command, json_t *arguments);

@@ -131,7 +131,7 @@ int hip_host_register(struct hip_host *h, struct now now, const struct hit *rvs_
 		      const struct address *rvs_address, uint8_t type, uint32_t lifetime_s)
 {
 	struct hip_registrants *t = hip_registrants_of(h);
-	struct hip_registrant *r = hip_registrant_find(h, rvs_hit, type);
+	struct hip_registrant **at, *r = hip_registrant_find(h, rvs_hit, type);
 
 	if (hit_is_zero(rvs_hit) || hit_equal(rvs_hit, &h->hit) || (type != 1 && type != 2)
 	    || (lifetime_s > 0 && rvs_address->type == ADDRESS_NONE))
@@ -146,8 +146,9 @@ int hip_host_register(struct hip_host *h, struct now now, const struct hit *rvs_
 		r->server = *rvs_hit;
 		r->type = type;
 		r->failure = HIP_REGISTRANT_NO_FAILURE;
-		r->next = t->first;
-		t->first = r;
+		for (at = &t->first; *at != NULL; at = &(*at)->next)
+			;
+		*at = r;
 		t->count++;
 	}
 	if (lifetime_s > 0)
@@ -325,6 +326,21 @@ bool hip_host_next_registrant(const struct hip_host *h, struct now now, size_t *
 	if (out->registered)
 		out->remaining_s = (uint32_t)(instant_since(r->expires, now.mono).us / duration_s(1).us);
 	return true;
+}
+
+size_t hip_host_rendezvous(const struct hip_host *h, struct address out[HIP_REGISTRANTS_MAX])
+{
+	size_t count = 0;
+
+	for (struct hip_registrant *r = h->registrants == NULL ? NULL : h->registrants->first; r != NULL; r = r->next) {
+		bool is_new = r->registered && count < HIP_REGISTRANTS_MAX;
+
+		for (size_t i = 0; is_new && i < count; i++)
+			is_new = !address_equal(&out[i], &r->address);
+		if (is_new)
+			out[count++] = r->address;
+	}
+	return count;
 }
 
 void hip_registrants_free(struct hip_host *h)

@@ -11,6 +11,7 @@ struct hip_association;
 struct hip_packet;
 
 #define HIP_REGISTRANTS_MAX 8     /* servers of one host */
+#define HIP_REGISTRANT_NO_FAILURE 255
 
 /* Registers for `type` (1 RENDEZVOUS, 2 RELAY_UDP_HIP) at the server with that HIT and address (UDP), and keeps
  * it up until it is called with lifetime 0, which cancels. ERR_LIMIT, ERR_MALFORMED, ERR_NOT_FOUND (nothing to
@@ -24,12 +25,16 @@ struct hip_registrant_info {
 	struct address address;
 	uint8_t type;
 	bool registered;
-	uint8_t failure;      /* of REG_FAILED; 255: none */
+	uint8_t failure;      /* of REG_FAILED, or HIP_REGISTRANT_NO_FAILURE */
 	uint32_t remaining_s;
 	struct address seen;  /* REG_FROM: where the server sees us; type NONE: not told */
 };
 bool hip_host_next_registrant(const struct hip_host *h, struct now now, size_t *cursor,
 			      struct hip_registrant_info *out);
+
+/* Where the servers are at which this host is registered, in the order they were asked, each once: for others, as a
+ * hint. Returns how many. */
+size_t hip_host_rendezvous(const struct hip_host *h, struct address out[HIP_REGISTRANTS_MAX]);
 
 /* ---- For the exchange ---- */
 

@@ -10,7 +10,6 @@
 #define HIP_REGISTRANT_RETRY_S 5   /* doubled each time */
 #define HIP_REGISTRANT_CHECK_S 15  /* whether the association is still there */
 #define HIP_REGISTRANT_CANCEL_TRIES 3
-#define HIP_REGISTRANT_NO_FAILURE 255
 #define HIP_REGISTRANT_NOT_OFFERED 1 /* as the registrar itself would say (RFC 8003 4.5) */
 #define HIP_ROUTES_MAX 256         /* hosts that came through a server; the oldest gives way */
 

@@ -4,24 +4,34 @@
 
 #include <stdio.h>
 
+#include "usage/hip/hip_registrant.h"
+
+static void media_prefs_put_addresses(char *text, size_t size, const char *name, const struct address *items,
+				      size_t count)
+{
+	char address[ADDRESS_TEXT_SIZE];
+
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(text);
+
+		if (size - len > ADDRESS_TEXT_SIZE + 24)
+			snprintf(text + len, size - len, " (peal.%s=\"%s\")", name, address_text(&items[i], address));
+	}
+}
+
 const char *media_prefs_put(const struct media_relay *r, char *text, size_t size)
 {
-	struct address locators[HIP_LISTEN_MAX];
-	char hex[2 * HIT_LENGTH + 1], address[ADDRESS_TEXT_SIZE];
-	size_t count, len;
+	struct address locators[HIP_LISTEN_MAX], servers[HIP_REGISTRANTS_MAX];
+	char hex[2 * HIT_LENGTH + 1];
 
 	text[0] = '\0';
 	if (r->options.policy == MEDIA_HIP_OFF)
 		return text;
-	count = hip_host_locators(r->host, locators);
 	sip_hex(r->hit.bytes, HIT_LENGTH, hex);
 	snprintf(text, size, "(peal.hit=\"%s\")", hex);
-	for (size_t i = 0; i < count; i++) {
-		len = strlen(text);
-		if (size - len > ADDRESS_TEXT_SIZE + 24)
-			snprintf(text + len, size - len, " (peal.locator=\"%s\")",
-				 address_text(&locators[i], address));
-	}
+	/* One is all that a caller tries. */
+	media_prefs_put_addresses(text, size, "rendezvous", servers, hip_host_rendezvous(r->host, servers) > 0);
+	media_prefs_put_addresses(text, size, "locator", locators, hip_host_locators(r->host, locators));
 	return text;
 }
 
@@ -53,17 +63,24 @@ bool media_prefs_hit(struct slice prefs, struct hit *hit)
 	       hit_parse(sip_copy(text, sizeof(text), value), hit) == 0 && hit_suite(hit) != 0;
 }
 
-void media_prefs_hint(struct slice prefs, struct hip_hint *hint)
+static bool media_prefs_address(struct slice value, struct address *a)
 {
 	char text[ADDRESS_TEXT_SIZE];
+
+	return value.len < sizeof(text) &&
+	       address_parse(sip_copy(text, sizeof(text), value), HIP_UDP_PORT, a) == 0 && !address_is_any(a) &&
+	       a->port != 0;
+}
+
+void media_prefs_hint(struct slice prefs, struct hip_hint *hint)
+{
 	struct slice value;
+	struct address a;
 
-	for (size_t i = 0; hint->locator_count < HIP_LISTEN_MAX && media_prefs_get(prefs, "locator", i, &value); i++) {
-		struct address *a = &hint->locators[hint->locator_count];
-
-		if (value.len < sizeof(text) &&
-		    address_parse(sip_copy(text, sizeof(text), value), HIP_UDP_PORT, a) == 0 &&
-		    !address_is_any(a) && a->port != 0)
-			hint->locator_count++;
-	}
+	for (size_t i = 0; hint->locator_count < HIP_LISTEN_MAX && media_prefs_get(prefs, "locator", i, &value); i++)
+		if (media_prefs_address(value, &a))
+			hint->locators[hint->locator_count++] = a;
+	for (size_t i = 0; hint->rendezvous.type == ADDRESS_NONE && media_prefs_get(prefs, "rendezvous", i, &value); i++)
+		if (media_prefs_address(value, &a))
+			hint->rendezvous = a;
 }

@@ -55,7 +55,7 @@ struct sip_media_ops {
 	/* How the call's media is protected, for pealctl calls: true by HIP, and `hit` and `vouched` say with whom. */
 	bool (*protection)(void *ctx, struct slice call_id, struct hit *hit, const char **vouched);
 	/* Feature tags of RFC 2533 that the registration record tells of this node, without the outer "(&...)"; "" for
-	 * none: (peal.hit="...") and (peal.locator="..."). Returns text. */
+	 * none: (peal.hit="..."), (peal.rendezvous="...") and (peal.locator="..."). Returns text. */
 	const char *(*record_prefs)(void *ctx, char *text, size_t size);
 };
 

@@ -47,6 +47,7 @@ START_TEST(settings_print_what_reads_back_the_same)
 		"listen = {\"192.0.2.1\", \"[2001:db8::1]:7000\"}\nlink-protocols = {dtls}\napp-listen = \"\"\n",
 		("hip = no\nhip-listen = {}\nhip-media = off\nmedia-ports = 20001-20010\nhip-edge = true\n"
 		 "hip-transparent = \"10.64.0.0\"\nhip-unknown = refuse\nhip-dh-groups = {p384, modp3072}\n"
+		 "hip-serve = {\"2001:22::1 10.1.2.3\"}\nhip-register = {\"2001:22::2 192.0.2.1 relay\"}\n"
 		 "hip-tun = hip0\nhip-capture = \"/tmp/a.pcap\"\n"
 		 "issuer-names = {\"00ff=example.org,example.net\", \"ab=\"}\n"),
 		("sip-listen = {}\nbootstrap = {\"198.51.100.7:6084\"}\nlinks-max = 8\nsip-digest = yes\n"
@@ -171,6 +172,30 @@ START_TEST(settings_refuse_hip_options_that_do_not_fit)
 		  "hip-listen: more than four addresses" },
 		{ "hip = false\nhip-media = require\n", "hip-media: require needs hip = true" },
 		{ "hip-transparent = \"10.0.0.0\"\n", "hip-transparent: needs hip-edge = true" },
+		{ "hip-serve = {\"2001:22::1 10.1.2.3\"}\n", "hip-serve: needs hip-transparent" },
+		{ "hip-serve = {\"2001:22::1\"}\n", "hip-serve: \"2001:22::1\": after the HIT there must be an" },
+		{ "hip-serve = {\"2001:22::1 192.0.2.1 relay\"}\n",
+		  "hip-serve: \"2001:22::1 192.0.2.1 relay\": has more words than it may" },
+		{ "hip-serve = {\"2001:22::1 192.0.2.1\", \"2001:22:0::1 192.0.2.2\"}\n",
+		  "hip-serve: \"2001:22:0::1 192.0.2.2\": stands twice" },
+		{ "hip-register = {\"\"}\n", "hip-register: \"\": must begin with a HIT" },
+		{ "hip-register = {\"2001:db8::1 192.0.2.1\"}\n",
+		  "hip-register: \"2001:db8::1 192.0.2.1\": must begin with a HIT" },
+		{ "hip-register = {\"2001:22::1 example.org\"}\n",
+		  "hip-register: \"2001:22::1 example.org\": after the HIT there must be an address" },
+		{ "hip-register = {\"2001:22::1 0.0.0.0\"}\n",
+		  "hip-register: \"2001:22::1 0.0.0.0\": after the HIT there must be an address" },
+		{ "hip-register = {\"2001:22::1 192.0.2.1:0\"}\n",
+		  "hip-register: \"2001:22::1 192.0.2.1:0\": after the HIT there must be an address" },
+		{ "hip-register = {\"2001:22::1 192.0.2.1 rvs\"}\n",
+		  "hip-register: \"2001:22::1 192.0.2.1 rvs\": the word after the address is rendezvous or relay" },
+		{ "hip-register = {\"2001:22::1 192.0.2.1 relay now\"}\n",
+		  "hip-register: \"2001:22::1 192.0.2.1 relay now\": has more words than it may" },
+		{ "hip-register = {\"2001:22::1 192.0.2.1\", \"2001:22::1 192.0.2.2 rendezvous\"}\n",
+		  "hip-register: \"2001:22::1 192.0.2.2 rendezvous\": stands twice" },
+		{ "hip-register = {\"2001:22::1 1.1.1.1\", \"2001:22::2 1.1.1.1\", \"2001:22::3 1.1.1.1\", "
+		  "\"2001:22::4 1.1.1.1\", \"2001:22::5 1.1.1.1\", \"2001:22::6 1.1.1.1\", \"2001:22::7 1.1.1.1\", "
+		  "\"2001:22::8 1.1.1.1\", \"2001:22::9 1.1.1.1\"}\n", "hip-register: more than eight servers" },
 		{ "hip-tun = \"a/b\"\n", "hip-tun: \"a/b\" is no name for a device" },
 		{ "issuer-names = {\"00ff=example.org\"}\n", "issuer-names: \"00ff=example.org\": " },
 		{ "media-ports = all\n", "media-ports: \"all\" is not a range of ports like 16384-32767" },
@@ -189,6 +214,33 @@ START_TEST(settings_refuse_hip_options_that_do_not_fit)
 	}
 	ck_assert_int_eq(read_text("hip = false\nhip-listen = {}\n", &s, detail), 0);
 	ck_assert_int_eq(settings_check(&s, detail, sizeof(detail)), 0);
+}
+END_TEST
+
+START_TEST(settings_tell_hosts_with_address_and_service)
+{
+	struct setting_hip_host hosts[SETTING_TEXTS_MAX];
+	char detail[400], text[HIT_TEXT_SIZE > ADDRESS_TEXT_SIZE ? HIT_TEXT_SIZE : ADDRESS_TEXT_SIZE];
+	struct settings s;
+
+	ck_assert_int_eq(read_text("hip-edge = true\nhip-transparent = \"10.64.0.0\"\n"
+				   "hip-serve = {\"2001:22::5 10.1.2.3:10501\"}\n"
+				   "hip-register = {\" 2001:22::1  192.0.2.1\", \"2001:22::1 192.0.2.1 relay\", "
+				   "\"20010022000000000000000000000002 [2001:db8::1]:10501\\trendezvous \"}\n",
+				   &s, detail), 0);
+	ck_assert_int_eq(settings_check(&s, detail, sizeof(detail)), 0);
+	ck_assert_uint_eq(s.hip_register.count, 3);
+	ck_assert_int_eq(settings_hip_register(&s, hosts, detail, sizeof(detail)), 0);
+	ck_assert_str_eq(hit_text(&hosts[0].hit, text), "2001:22::1");
+	ck_assert_str_eq(address_text(&hosts[0].address, text), "192.0.2.1:10500");
+	ck_assert(!hosts[0].is_relay);
+	ck_assert(hosts[1].is_relay);
+	ck_assert_str_eq(hit_text(&hosts[2].hit, text), "2001:22::2");
+	ck_assert_str_eq(address_text(&hosts[2].address, text), "[2001:db8::1]:10501");
+	ck_assert(!hosts[2].is_relay);
+	ck_assert_int_eq(settings_hip_serve(&s, hosts, detail, sizeof(detail)), 0);
+	ck_assert_str_eq(hit_text(&hosts[0].hit, text), "2001:22::5");
+	ck_assert_str_eq(address_text(&hosts[0].address, text), "10.1.2.3:10501");
 }
 END_TEST
 
@@ -240,6 +292,6 @@ int main(void)
 			 settings_refuse_a_text_that_is_too_long, settings_name_a_file_that_is_not_there,
 			 settings_refuse_phones_from_elsewhere_without_digest,
 			 settings_refuse_to_tell_phones_no_address,
-			 settings_refuse_hip_options_that_do_not_fit,
+			 settings_refuse_hip_options_that_do_not_fit, settings_tell_hosts_with_address_and_service,
 			 settings_media_ports_begin_with_an_even_one, settings_manual_names_every_option);
 }

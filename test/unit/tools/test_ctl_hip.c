@@ -33,7 +33,9 @@ START_TEST(hip_shows_association_race_and_registration)
 			     "{\"path\":null,\"sent_ms\":60.0,\"r1_ms\":null,\"won\":false}]},"
 			     "{\"what\":\"registration\",\"hit\":\"2001:22::2\",\"service\":\"relay\","
 			     "\"path\":\"udp 192.0.2.2:10500\",\"remaining_s\":59,\"stored\":true,\"carried_in\":1,"
-			     "\"carried_out\":2}]");
+			     "\"carried_out\":2},"
+			     "{\"what\":\"server\",\"hit\":\"2001:22::3\",\"service\":\"rendezvous\","
+			     "\"address\":\"192.0.2.3:10500\",\"state\":\"registered\",\"remaining_s\":500}]");
 	json_t *result = json("{\"on\":true,\"hit\":\"2001:22::9\",\"suite\":\"ECDSA/SHA-384\"}");
 	struct terminal t = { .width = 80 };
 	char *text;
@@ -49,6 +51,7 @@ START_TEST(hip_shows_association_race_and_registration)
 	has(text, "2001:22::1  -                    60.0 ms       -  -\n");
 	has(text, "2001:22::1  0 us  1.5 ms  2.5 ms  -   p256   0\n");
 	has(text, "2001:22::2  relay  udp 192.0.2.2:10500  59s   yes     1           2\n");
+	has(text, "2001:22::3  rendezvous  192.0.2.3:10500  registered  8m 20s  -        -\n");
 	free(text);
 	json_decref(items);
 	json_decref(result);

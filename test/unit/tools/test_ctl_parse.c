@@ -64,6 +64,8 @@ START_TEST(parse_tells_one_word_from_two)
 	ck_assert_str_eq(parse("identity trust bob@example.org 2001:24::1")->name, "identity trust");
 	ck_assert_str_eq(text("user"), "bob@example.org");
 	ck_assert_str_eq(text("hit"), "2001:24::1");
+	ck_assert_str_eq(parse("hip locator 2001:24::1")->name, "hip locator");
+	ck_assert_ptr_null(parse("hip locator"));
 	ck_assert_ptr_null(parse("hip pong"));
 	json_decref(arguments);
 	arguments = NULL;
