@@ -25,6 +25,8 @@ void hip_exchange_free(struct hip_association *a)
 	a->exchange = NULL;
 	timer_disarm(&a->host->timers, &x->search_timer);
 	free(x->r1);
+	for (size_t i = 0; i < x->spare_count; i++)
+		free(x->spares[i].r1);
 	free(x->host_id);
 	free(x->r2);
 	explicit_bzero(x, sizeof(*x));

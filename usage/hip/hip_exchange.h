@@ -16,6 +16,16 @@
 #define HIP_CLOSE_TRIES 5
 #define HIP_CLOSE_NONCE 16
 
+/* Neither #I nor whom it is for is signed in an R1: who has seen one can send it to somebody else, with a puzzle that
+ * the Responder never set. What came besides the R1 that is being answered is kept until the R2 is there. */
+#define HIP_R1_SPARES_MAX 4
+#define HIP_R1_TURNS_MAX 8
+struct hip_r1_spare {
+	struct hip_path path;
+	uint8_t *r1; /* owned */
+	size_t len;
+};
+
 struct hip_exchange {
 	/* Initiator: the R1 that is being answered. */
 	struct hip_path path;
@@ -27,6 +37,9 @@ struct hip_exchange {
 	struct instant search_ends; /* the puzzle's lifetime */
 	uint64_t r1_counter;
 	unsigned r1_checked;
+	struct hip_r1_spare spares[HIP_R1_SPARES_MAX]; /* other R1s that are as good, in the order they came */
+	size_t spare_count;
+	unsigned turns;         /* to another R1 */
 	uint8_t *host_id;       /* owned: the Responder's HOST_ID as it came, for HIP_MAC_2 */
 	size_t host_id_len;
 	uint32_t spi_in;

@@ -13,11 +13,6 @@
 
 static void hip_initiator_search(void *ctx, struct now now);
 
-static void hip_initiator_i2_lost(struct hip_association *a, struct now now)
-{
-	hip_exchange_failed(a, now, "no-r2");
-}
-
 /* ---- Whether an R1 is one to answer ---- */
 
 /* An R1 is looked at while one is waited for; in I2-SENT for a newer generation, and so that the race knows when each
@@ -106,25 +101,94 @@ static const char *hip_initiator_choose(struct hip_association *a, const struct 
 	return NULL;
 }
 
-/* Keeps the R1 and begins to look for J. */
-static void hip_initiator_accept(struct hip_association *a, struct now now, const struct hip_path *path,
-				 const struct hip_packet *p, const struct hip_puzzle *puzzle)
+/* Begins to look for J. */
+static void hip_initiator_solve(struct hip_association *a, struct now now, const struct hip_puzzle *puzzle)
 {
 	struct hip_exchange *x = a->exchange;
 	uint64_t seconds = puzzle->lifetime < 32 ? 1 : puzzle->lifetime < 52 ? UINT64_C(1) << (puzzle->lifetime - 32)
 									     : UINT64_C(1) << 20;
+
+	x->is_searching = true;
+	x->search_ends = instant_add(now.mono, duration_s(seconds));
+	hip_puzzle_search_begin(&x->search, &a->host->security, (enum hit_suite)hit_suite(&a->peer), puzzle->k,
+				puzzle->i, &a->host->hit, &a->peer);
+	hip_initiator_search(a, now);
+}
+
+/* Keeps the R1 to answer it. */
+static void hip_initiator_accept(struct hip_association *a, struct now now, const struct hip_path *path,
+				 const struct hip_packet *p, const struct hip_puzzle *puzzle)
+{
+	struct hip_exchange *x = a->exchange;
 
 	free(x->r1);
 	x->r1 = memory_alloc(p->bytes.len);
 	memcpy(x->r1, p->bytes.data, p->bytes.len);
 	x->r1_len = p->bytes.len;
 	x->path = *path;
-	x->is_searching = true;
-	x->search_ends = instant_add(now.mono, duration_s(seconds));
-	hip_puzzle_search_begin(&x->search, &a->host->security, (enum hit_suite)hit_suite(&a->peer), puzzle->k,
-				puzzle->i, &a->host->hit, &a->peer);
 	a->r1 = hip_elapsed(a, now);
-	hip_initiator_search(a, now);
+	hip_initiator_solve(a, now, puzzle);
+}
+
+/* ---- Other R1s that came ---- */
+
+static bool hip_initiator_has(const struct hip_r1_spare *spare, const struct hip_path *path, const struct hip_packet *p)
+{
+	return hip_path_equal(&spare->path, path) && slice_equal(slice_of(spare->r1, spare->len), p->bytes);
+}
+
+/* An R1 that is good but not the one that is being answered. */
+static void hip_initiator_keep(struct hip_association *a, const struct hip_path *path, const struct hip_packet *p)
+{
+	struct hip_exchange *x = a->exchange;
+	const struct hip_r1_spare current = { x->path, x->r1, x->r1_len };
+	struct hip_r1_spare *spare;
+
+	if (x->spare_count == HIP_R1_SPARES_MAX || x->turns == HIP_R1_TURNS_MAX ||
+	    hip_initiator_has(&current, path, p))
+		return;
+	for (size_t i = 0; i < x->spare_count; i++)
+		if (hip_initiator_has(&x->spares[i], path, p))
+			return;
+	spare = &x->spares[x->spare_count++];
+	*spare = (struct hip_r1_spare){ *path, memory_alloc(p->bytes.len), p->bytes.len };
+	memcpy(spare->r1, p->bytes.data, p->bytes.len);
+	/* Once more is in vain when the puzzle was not the Responder's. */
+	a->retry.tries_max = 1;
+}
+
+/* No R2: perhaps the R1 was not meant for us. The next one takes its place, and it comes last. */
+static void hip_initiator_i2_lost(struct hip_association *a, struct now now)
+{
+	struct hip_exchange *x = a->exchange;
+	struct hip_r1_spare next;
+	struct hip_puzzle puzzle;
+	struct hip_packet p;
+	char hit[HIT_TEXT_SIZE];
+
+	if (x->spare_count == 0 || x->turns == HIP_R1_TURNS_MAX) {
+		hip_exchange_failed(a, now, "no-r2");
+		return;
+	}
+	x->turns++;
+	next = x->spares[0];
+	memmove(&x->spares[0], &x->spares[1], (x->spare_count - 1) * sizeof(next));
+	x->spares[x->spare_count - 1] = (struct hip_r1_spare){ x->path, x->r1, x->r1_len };
+	x->path = next.path;
+	x->r1 = next.r1;
+	x->r1_len = next.len;
+	hip_race_turn(a, &x->path);
+	invariant(hip_packet_get(slice_of(x->r1, x->r1_len), &p) == 0 && hip_packet_puzzle(&p, &puzzle));
+	(void)hip_packet_r1_counter(&p, &x->r1_counter);
+	log_info(a->host->log, "hip.r1.turn", "peer=%s turns=%u spares=%zu", hit_text(&a->peer, hit), x->turns,
+		 x->spare_count);
+	hip_initiator_solve(a, now, &puzzle);
+}
+
+/* How often an I2 is sent: once while there is another R1 to turn to. */
+static unsigned hip_initiator_tries(const struct hip_exchange *x)
+{
+	return x->spare_count > 0 && x->turns < HIP_R1_TURNS_MAX ? 1 : HIP_I2_RETRIES_MAX;
 }
 
 /* True: to be answered; false: seen before, older, or not acceptable. */
@@ -156,8 +220,11 @@ static bool hip_initiator_accepts(struct hip_association *a, struct now now, con
 	(void)hip_packet_r1_counter(p, &counter);
 	/* What is being answered goes on, unless this is of a newer generation and comes by the same channel. */
 	if (!hip_race_r1(a, now, path) || (x->r1 != NULL && counter <= x->r1_counter)) {
-		if (x->r1 != NULL)
+		if (x->r1 != NULL) {
 			a->esp_suite = esp_suite;
+			if (counter >= x->r1_counter)
+				hip_initiator_keep(a, path, p);
+		}
 		return false;
 	}
 	x->r1_counter = counter;
@@ -346,7 +413,7 @@ static void hip_initiator_answer(struct hip_association *a, struct now now)
 	a->i2 = hip_elapsed(a, now);
 	if (a->state != HIP_I2_SENT)
 		hip_association_become(a, now, HIP_I2_SENT);
-	hip_retry_start(a, now, &x->path, writer_slice(&w), HIP_I2_RETRIES_MAX, hip_initiator_i2_lost);
+	hip_retry_start(a, now, &x->path, writer_slice(&w), hip_initiator_tries(x), hip_initiator_i2_lost);
 }
 
 static void hip_initiator_search(void *ctx, struct now now)

@@ -240,6 +240,8 @@ void hip_r1_pool_free(struct hip_r1_pool *pool);
 int MUST_CHECK hip_race_begin(struct hip_association *a, struct now now, const struct hip_hint *hint);
 /* An R1 that verified came by `path`. True: it wins (or won before, and this is its repetition): answer it there. */
 bool hip_race_r1(struct hip_association *a, struct now now, const struct hip_path *path);
+/* The R1 that won had no R2 in the end: one that came by `path` is answered instead. */
+void hip_race_turn(struct hip_association *a, const struct hip_path *path);
 /* The exchange is over or gives up: no I1 is sent any more; what was seen stays for the view. */
 void hip_race_end(struct hip_association *a);
 void hip_race_free(struct hip_association *a);

@@ -424,6 +424,16 @@ bool hip_race_r1(struct hip_association *a, struct now now, const struct hip_pat
 	return true;
 }
 
+void hip_race_turn(struct hip_association *a, const struct hip_path *path)
+{
+	struct hip_race *r = a->race;
+
+	if (r == NULL || !r->decided)
+		return;
+	r->winner = *path;
+	r->won = race_channel_of(r, path);
+}
+
 static void race_log(const struct hip_race *r)
 {
 	char line[RACE_LINE] = "", hit[HIT_TEXT_SIZE], path[HIP_PATH_TEXT_SIZE];

@@ -120,6 +120,67 @@ START_TEST(forged_r1s_are_limited_and_the_good_one_is_taken)
 }
 END_TEST
 
+/* Anybody can have a good R1, and send it on with #I as he likes: it is not signed, nor is the receiver. */
+static void misguide(struct fixture *f, uint8_t packet[HIP_PACKET_MAX], size_t len, unsigned n, bool spoofed)
+{
+	struct address from = f->hosts[1].at;
+	size_t puzzle_len;
+	uint8_t *puzzle = fixture_parameter(packet, len, HIP_PARAMETER_PUZZLE, &puzzle_len);
+
+	puzzle[puzzle_len - 1] ^= (uint8_t)(n + 1);
+	if (!spoofed)
+		from.bytes[3] ^= (uint8_t)(n + 1);
+	fixture_inject(f, 0, &from, slice_of(packet, len));
+	puzzle[puzzle_len - 1] ^= (uint8_t)(n + 1);
+}
+
+START_TEST(r1_with_another_puzzle_does_not_end_the_exchange)
+{
+	for (unsigned round = 0; round < 4; round++) {
+		struct fixture *f = pair_begin(HIP_R1);
+		unsigned before = round < 2 ? 1 : 3;
+		bool spoofed = round % 2 == 1;
+		uint8_t packet[HIP_PACKET_MAX];
+		size_t len;
+
+		fixture_connect(f, 0, 1);
+		fixture_run(f, 20);
+		len = take(f, 1, HIP_R1, packet);
+		for (unsigned n = 0; n < before; n++)
+			misguide(f, packet, len, n, spoofed);
+		put(f, 0, packet, len);
+		/* And one that comes too late, as often as it likes. */
+		for (unsigned n = 0; n < 20; n++)
+			misguide(f, packet, len, before, spoofed);
+		fixture_run(f, 200);
+		ck_assert_int_eq(fixture_state(f, 0, 1), HIP_I2_SENT);
+		ck_assert(fixture_run_until_established(f, 0, 1, before * 1500));
+		ck_assert_uint_eq(fixture_logged_times(f, 0, "hip.r1.turn"), before);
+		ck_assert_uint_eq(f->hosts[0].counters.hip_failed, 0);
+		fixture_end(f);
+	}
+}
+END_TEST
+
+START_TEST(misguided_exchange_ends_in_time_when_there_is_no_better_r1)
+{
+	struct fixture *f = pair_begin(HIP_R1);
+	uint8_t packet[HIP_PACKET_MAX];
+	size_t len;
+
+	fixture_connect(f, 0, 1);
+	fixture_run(f, 20);
+	len = take(f, 1, HIP_R1, packet);
+	for (unsigned n = 0; n < 20; n++)
+		misguide(f, packet, len, n, false);
+	fixture_run(f, 60000);
+	ck_assert_int_ne(fixture_state(f, 0, 1), HIP_I2_SENT);
+	ck_assert_uint_eq(f->hosts[0].counters.hip_failed, 1);
+	ck_assert_uint_eq(fixture_logged_times(f, 0, "hip.r1.turn"), 8);
+	fixture_end(f);
+}
+END_TEST
+
 START_TEST(r1_of_another_host_is_refused)
 {
 	struct fixture *f = pair_begin(HIP_R1);
@@ -507,7 +568,9 @@ END_TEST
 int main(void)
 {
 	return RUN_TESTS("hip exchange hostile", r1_with_any_byte_changed_is_refused,
-			 forged_r1s_are_limited_and_the_good_one_is_taken, r1_of_another_host_is_refused,
+			 forged_r1s_are_limited_and_the_good_one_is_taken,
+			 r1_with_another_puzzle_does_not_end_the_exchange,
+			 misguided_exchange_ends_in_time_when_there_is_no_better_r1, r1_of_another_host_is_refused,
 			 group_list_changed_on_the_way_is_noticed, r1_without_our_suite_is_refused,
 			 r1_with_only_the_null_cipher_is_refused, r1_with_an_unknown_critical_parameter_is_dropped,
 			 replayed_i2_changes_nothing, i2_of_an_older_generation_is_taken_and_of_an_old_one_not,
