@@ -32,6 +32,17 @@ def same_bytes(here, there, names):
               f"{name} was changed: {sent[-1]} {got[-1]}")
 
 
+def quiet_host(quiet, served, edge, locator):
+    """It never spoke, and is served because the settings of its edge say so."""
+    served.connect(quiet.hit, edge.address)
+    served.wait_for("established", peer=hip.hit_text(quiet.hit))
+    i1 = quiet.wait_for("received", packet="I1")
+    check(i1["source"] == locator, f"{locator} stands for who began: {i1['source']}")
+    quiet.wait_for("established", peer=hip.hit_text(served.hit))
+    control(served, quiet)
+    print("a host that only answers was reached through the ring")
+
+
 def both_ways(plain, served, synthetic, edge):
     plain.connect(served.hit, synthetic)
     plain.wait_for("established")
@@ -67,9 +78,11 @@ def test(build, folder):
                                options={"hip-edge": "true"})
             edge.wait_joined()
             ring.add_at("user2", "core", namespaces.address(0, 2)).wait_joined()
-            ring.add_at("alice", "a", namespaces.address(1, 2), role="client", options={
+            quiet_key = crypto.HostKey.generate(2)
+            alice = ring.add_at("alice", "a", namespaces.address(1, 2), role="client", options={
                 "hip-edge": "true", "hip-listen": '{"0.0.0.0:10500"}',
-                "hip-transparent": f'"{synthetic.format(128, 0)}:10500"'}).wait_joined()
+                "hip-transparent": f'"{synthetic.format(128, 0)}:10500"',
+                "hip-serve": f'{{"{hip.hit_text(quiet_key.hit)} {namespaces.address(1, 2)}:10502"}}'}).wait_joined()
             for suites in ((2, 1), (1, 2)):
                 key, other = (crypto.HostKey.generate(suite) for suite in suites)
                 with namespaces.inside("a"):
@@ -81,6 +94,14 @@ def test(build, folder):
                     served.wait_for("registered")
                     wait_until(lambda hit=other.hit: registrations(edge, hit), 5, "the edge shows the registration")
                     both_ways(plain, served, synthetic.format(128, random.randrange(1, 255)), edge)
+                    if suites == (2, 1):
+                        locator = alice.request("hip_locator", target=hip.hit_text(other.hit))[1]["locator"]
+                        check(locator == alice.ctl("hip", "locator", hip.hit_text(other.hit))[1][-1]["result"]["locator"]
+                              and locator.endswith(":10500"), f"the same each time: {locator}")
+                        with namespaces.inside("a"):
+                            quiet = Daemon(quiet_key, namespaces.address(1, 2), port=10502)
+                        with quiet:
+                            quiet_host(quiet, served, edge, locator.split(":")[0])
         except (RingError, AssertionError, TimeoutError):
             for peer in ring.peers:
                 lines = [line for line in peer.log().splitlines() if " hip." in line]

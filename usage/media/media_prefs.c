@@ -6,6 +6,8 @@
 
 #include "usage/hip/hip_registrant.h"
 
+#define PREFS_READ_MAX 16 /* of one name: a record may hold thousands that are no address */
+
 static void media_prefs_put_addresses(char *text, size_t size, const char *name, const struct address *items,
 				      size_t count)
 {
@@ -77,10 +79,10 @@ void media_prefs_hint(struct slice prefs, struct hip_hint *hint)
 	struct slice value;
 	struct address a;
 
-	for (size_t i = 0; hint->locator_count < HIP_LISTEN_MAX && media_prefs_get(prefs, "locator", i, &value); i++)
-		if (media_prefs_address(value, &a))
+	for (size_t i = 0; i < PREFS_READ_MAX && media_prefs_get(prefs, "locator", i, &value); i++)
+		if (hint->locator_count < HIP_LISTEN_MAX && media_prefs_address(value, &a))
 			hint->locators[hint->locator_count++] = a;
-	for (size_t i = 0; hint->rendezvous.type == ADDRESS_NONE && media_prefs_get(prefs, "rendezvous", i, &value); i++)
-		if (media_prefs_address(value, &a))
+	for (size_t i = 0; i < PREFS_READ_MAX && media_prefs_get(prefs, "rendezvous", i, &value); i++)
+		if (hint->rendezvous.type == ADDRESS_NONE && media_prefs_address(value, &a))
 			hint->rendezvous = a;
 }

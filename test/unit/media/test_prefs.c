@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* usage/media: what a registration record tells of a node, and what a caller makes of it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "test/unit/hip/hip_fixture.h"
@@ -104,8 +105,26 @@ START_TEST(hint_is_the_first_server_that_is_an_address)
 }
 END_TEST
 
+/* So that a long record of somebody else costs no more than any other. */
+START_TEST(hint_reads_only_so_many)
+{
+	static char many[60000];
+	struct hip_hint hint;
+	size_t len = 0;
+
+	for (size_t i = 0; i < 1500; i++)
+		len += (size_t)snprintf(many + len, sizeof(many) - len, "(peal.rendezvous=\"\")(peal.locator=\"\")");
+	ck_assert_uint_lt(len + 100, sizeof(many));
+	snprintf(many + len, sizeof(many) - len, "(peal.rendezvous=\"192.0.2.1\")(peal.locator=\"192.0.2.1\")");
+	hint = hint_of(many);
+	ck_assert_int_eq(hint.rendezvous.type, ADDRESS_NONE);
+	ck_assert_uint_eq(hint.locator_count, 0);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS("media prefs", record_tells_where_the_node_is_registered,
-			 server_that_did_not_answer_is_not_told, hint_is_the_first_server_that_is_an_address);
+			 server_that_did_not_answer_is_not_told, hint_is_the_first_server_that_is_an_address,
+			 hint_reads_only_so_many);
 }
