@@ -189,7 +189,11 @@ enum hip_notification_type {
 	HIP_AUTHENTICATION_FAILED = 24, HIP_CHECKSUM_FAILED = 26, HIP_HIP_MAC_FAILED = 28,
 	HIP_ENCRYPTION_FAILED = 32, HIP_INVALID_HIT = 40, HIP_BLOCKED_BY_POLICY = 42,
 	HIP_RESPONDER_BUSY_PLEASE_RETRY = 44, HIP_LOCATOR_TYPE_UNSUPPORTED = 46, HIP_REG_REQUIRED = 51,
-	HIP_I2_ACKNOWLEDGEMENT = 16384, HIP_NAT_KEEPALIVE = 16385
+	HIP_I2_ACKNOWLEDGEMENT = 16384, HIP_NAT_KEEPALIVE = 16385,
+	/* Of the range for private use, status: the SPI (4 bytes) of an ESP packet that nothing here waits for, told to
+	 * the NULL HIT, for ESP says nothing of who sent it. What the ICMP message of RFC 7402 5.4.1 says, through NATs
+	 * and without the right to send ICMP. */
+	HIP_UNKNOWN_SPI = 45731
 };
 
 #endif

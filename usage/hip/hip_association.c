@@ -238,18 +238,10 @@ static void hip_association_timeout(void *ctx, struct now now)
 
 void hip_association_renew(struct hip_association *a, struct hip_association *from)
 {
-	struct hip_output *first = a->waiting_first, *last = a->waiting_last;
-	size_t count = a->waiting_count;
-
 	hip_retry_stop(a);
 	hip_race_end(a);
 	hip_update_free(a);
-	a->waiting_first = a->waiting_last = NULL;
-	a->waiting_count = 0;
-	hip_payload_free(a);
-	a->waiting_first = first;
-	a->waiting_last = last;
-	a->waiting_count = count;
+	hip_payload_drop_sas(a);
 	hip_exchange_free(a);
 	a->initiator = false;
 	a->control = from->control;

@@ -2,6 +2,7 @@
 /* The end of associations (RFC 7401 5.3.7, 5.3.8, 6.14, 6.15), and NOTIFY, which never changes a state (5.3.6,
  * 6.13). */
 #include "usage/hip/hip_exchange.h"
+#include "usage/hip/hip_update.h"
 
 /* The packet is of the peer: MAC, then signature. */
 static bool hip_close_verify(struct hip_association *a, const struct hip_path *path, const struct hip_packet *p)
@@ -133,12 +134,13 @@ void hip_notify(struct hip_host *h, struct now now, const struct hip_path *path,
 
 void hip_notify_receive(struct hip_host *h, struct now now, const struct hip_path *path, const struct hip_packet *p)
 {
-	const struct hip_association *a = hip_association_find(h, &p->sender);
+	struct hip_association *a = hip_association_find(h, &p->sender);
 	struct hip_parameter parameter;
 	struct hip_notification x;
 	char text[HIT_TEXT_SIZE];
 	struct reader r;
 	size_t cursor = 0;
+	uint32_t spi;
 	bool is_signed;
 
 	if (a == NULL || a->peer_identity_len == 0 || !hip_limit_take(h, now, HIP_LIMIT_NOTIFY, path, &p->sender))
@@ -153,5 +155,9 @@ void hip_notify_receive(struct hip_host *h, struct now now, const struct hip_pat
 			continue;
 		log_info(h->log, "hip.notification", "peer=%s type=%u error=%d signed=%d", hit_text(&p->sender, text),
 			 x.type, x.type < HIP_I2_ACKNOWLEDGEMENT, is_signed);
+		r = reader_of(x.data);
+		spi = reader_u32(&r);
+		if (x.type == HIP_UNKNOWN_SPI && reader_finish(&r) == 0)
+			hip_liveness_hint(a, now, spi);
 	}
 }

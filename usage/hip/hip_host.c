@@ -8,6 +8,7 @@
 #include "overlay/base/invariant.h"
 #include "usage/hip/hip_r1_pool.h"
 #include "usage/hip/hip_registrant.h"
+#include "usage/hip/hip_update.h"
 
 #define HIP_PUZZLE_K 8
 #define HIP_PUZZLE_K_UNKNOWN 14
@@ -272,6 +273,9 @@ int hip_host_connect(struct hip_host *h, struct now now, const struct hit *hit, 
 	if (!hip_is_speakable(h, hit))
 		return ERR_MALFORMED;
 	if (a != NULL && (hip_state_is_established(a->state) || a->state == HIP_E_FAILED)) {
+		if (hip_update_is_open(a) &&
+		    instant_since(now.mono, hip_update_of(a)->alive_at).us >= duration_s(HIP_IDLE_S).us)
+			(void)hip_liveness_ask(a, now, true);
 		if (done != NULL)
 			done(ctx, now, hit, a->state == HIP_E_FAILED ? ERR_REQUEST_TIMEOUT : 0);
 		return 0;

@@ -162,6 +162,13 @@ static void hip_check_want(struct hip_association *a, const struct hip_path *pat
 		u->wanted[u->wanted_count++] = (struct hip_check_wanted){ *path, is_preferred };
 }
 
+struct hip_update_sent *hip_mobility_ask(struct hip_association *a, struct now now, const struct hip_path *path)
+{
+	hip_check_want(a, path, false);
+	hip_update_pump(a, now);
+	return hip_check_of(a, path);
+}
+
 static void hip_check_want_all(struct hip_association *a)
 {
 	struct hip_check_wanted paths[HIP_LOCATORS_MAX];
@@ -209,7 +216,7 @@ void hip_mobility_answered(struct hip_association *a, struct now now, struct sli
 	if (s == NULL)
 		return;
 	path = s->path;
-	takes = !hip_mobility_is_active(a) || s->is_preferred;
+	takes = hip_path_is_direct(&path) && (!hip_mobility_is_active(a) || s->is_preferred);
 	hip_update_drop(u, s);
 	if (!takes || !hip_mobility_refresh(a->host, &path))
 		return;
@@ -477,6 +484,7 @@ void hip_mobility_begin(struct hip_association *a, struct now now)
 	struct hip_update_state *u = a->update;
 
 	u->locators_at = u->sent_at = u->looked_at = now.mono;
+	hip_liveness_heard(a, now);
 	timer_arm(&a->host->timers, &u->keepalive, instant_add(now.mono, duration_s(HIP_KEEPALIVE_S)),
 		  hip_mobility_silent, a);
 	if (a->data.channel == HIP_CHANNEL_NONE)

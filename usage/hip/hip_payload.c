@@ -89,20 +89,23 @@ int hip_payload_establish(struct hip_association *a, uint32_t spi_in, uint32_t s
 	err = hip_payload_draw(a, spi_in, spi_out, &in, &out);
 	if (err < 0)
 		return err;
-	hip_payload_drop_sa(a, &a->in);
-	hip_payload_drop_sa(a, &a->in_old);
-	hip_payload_drop_sa(a, &a->out);
+	hip_payload_drop_sas(a);
 	a->in = in;
 	a->out = out;
 	hip_payload_attach_sa(a, &a->in);
 	return 0;
 }
 
-void hip_payload_free(struct hip_association *a)
+void hip_payload_drop_sas(struct hip_association *a)
 {
 	hip_payload_drop_sa(a, &a->in);
 	hip_payload_drop_sa(a, &a->in_old);
 	hip_payload_drop_sa(a, &a->out);
+}
+
+void hip_payload_free(struct hip_association *a)
+{
+	hip_payload_drop_sas(a);
 	while (a->waiting_first != NULL) {
 		struct hip_output *o = a->waiting_first;
 
@@ -144,6 +147,7 @@ static int hip_payload_seal(struct hip_association *a, struct now now, uint8_t n
 	h->counters->esp_out++;
 	a->last_used = now.mono;
 	hip_update_of(a)->sent_at = now.mono;
+	hip_liveness_spoke(a, now);
 	if (esp_sa_wants_rekey(&a->out))
 		hip_update_rekey(a, now);
 	return 0;
@@ -274,6 +278,8 @@ void hip_payload_receive(struct hip_host *h, struct now now, const struct hip_pa
 		return; /* keepalive of RFC 3948 */
 	if (a == NULL || (a->state != HIP_ESTABLISHED && a->state != HIP_R2_SENT)) {
 		h->counters->hip_stray++;
+		if (a == NULL && r.err == 0)
+			hip_liveness_stray(h, now, path, spi, len);
 		return;
 	}
 	sa = a->in.spi == spi ? &a->in : &a->in_old;
@@ -286,6 +292,7 @@ void hip_payload_receive(struct hip_host *h, struct now now, const struct hip_pa
 	}
 	h->counters->esp_in++;
 	a->last_used = now.mono;
+	hip_liveness_heard(a, now);
 	if (a->state == HIP_R2_SENT) {
 		hip_association_become(a, now, HIP_ESTABLISHED);
 		if (map_find(h->spis, slice_of(bytes, 4)) != a)

@@ -25,7 +25,7 @@ struct hip_ping {
 	struct instant began, sent;
 	struct duration exchange;
 	uint16_t id, sequence; /* of the last try */
-	bool is_connected, is_sent;
+	bool is_connected, is_sent, has_asked;
 };
 
 static void ping_unlink(struct hip_ping *ping)
@@ -81,11 +81,30 @@ static void ping_send(struct hip_host *h, struct now now, const struct hit *to, 
 		log_debug(h->log, "hip.ping.lost", "type=%u", type);
 }
 
+/* No answer: the other end may have lost the association. Asks once whether it is there, and waits for that. */
+static bool ping_is_being_cleared_up(struct hip_ping *ping, struct now now)
+{
+	struct hip_association *a = hip_association_find(ping->host, &ping->hit);
+
+	if (a == NULL)
+		return false;
+	if (!ping->has_asked && hip_update_is_open(a)) {
+		ping->has_asked = true;
+		return hip_liveness_ask(a, now, false);
+	}
+	return hip_liveness_is_asking(a);
+}
+
 static void ping_fire(void *ctx, struct now now)
 {
 	static const uint8_t data[24] = "Peal";
 	struct hip_ping *ping = ctx;
 
+	if (ping->is_sent && ping->sequence == PING_TRIES_MAX && ping_is_being_cleared_up(ping, now)) {
+		timer_arm(&ping->host->timers, &ping->timer, instant_add(now.mono, duration_ms(PING_RETRY_MS)),
+			  ping_fire, ping);
+		return;
+	}
 	if (!ping->is_sent || ping->sequence == PING_TRIES_MAX) {
 		ping_end(ping, now, ERR_REQUEST_TIMEOUT, duration_us(0));
 		return;
@@ -95,6 +114,22 @@ static void ping_fire(void *ctx, struct now now)
 	timer_arm(&ping->host->timers, &ping->timer, instant_add(now.mono, duration_ms(PING_RETRY_MS)), ping_fire,
 		  ping);
 	ping_send(ping->host, now, &ping->hit, PING_REQUEST, ping->id, ping->sequence, slice_of(data, sizeof(data)));
+}
+
+bool hip_ping_restart(struct hip_association *a, struct now now)
+{
+	struct instant end = instant_add(now.mono, duration_s(PING_WAIT_S));
+	bool any = false;
+
+	for (struct hip_ping *ping = a->host->pings; ping != NULL; ping = ping->next) {
+		if (!ping->is_connected || !hit_equal(&ping->hit, &a->peer))
+			continue;
+		ping->is_sent = false;
+		ping->sequence = 0;
+		timer_arm(&a->host->timers, &ping->timer, end, ping_fire, ping);
+		any = true;
+	}
+	return any;
 }
 
 void hip_ping_flush(struct hip_association *a, struct now now)

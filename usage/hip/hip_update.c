@@ -63,6 +63,9 @@ static struct duration hip_update_interval(const struct hip_update_sent *s)
 	const struct hip_update_state *u = s->association->update;
 	uint64_t first = HIP_UPDATE_FIRST_MS, twice = 2 * u->round_trip.us / 1000;
 
+	if (s->asks_life)
+		return duration_ms(twice < HIP_ASK_FIRST_MS ? HIP_ASK_FIRST_MS
+				   : twice > HIP_ASK_MAX_MS ? HIP_ASK_MAX_MS : twice);
 	if (u->round_trip.us != 0 && twice < first)
 		first = twice > HIP_UPDATE_MIN_MS ? twice : HIP_UPDATE_MIN_MS;
 	else if (s->kind == HIP_UPDATE_CHECK)
@@ -76,10 +79,15 @@ static void hip_update_gave_up(struct hip_update_sent *s, struct now now)
 	char text[HIP_PATH_TEXT_SIZE], peer[HIT_TEXT_SIZE];
 
 	if (s->kind == HIP_UPDATE_CHECK) {
+		struct instant began = s->began;
+		bool asks_life = s->asks_life;
+
 		log_info(a->host->log, "hip.check.failed", "peer=%s path=\"%s\"", hit_text(&a->peer, peer),
 			 hip_path_text(&s->path, text));
 		hip_mobility_unanswered(a, &s->path);
 		hip_update_drop(a->update, s);
+		if (asks_life)
+			hip_liveness_unanswered(a, now, began);
 		return;
 	}
 	log_info(a->host->log, "hip.update.failed", "peer=%s id=%u", hit_text(&a->peer, peer), s->id);
@@ -110,7 +118,10 @@ static void hip_update_fire(void *ctx, struct now now)
 {
 	struct hip_update_sent *s = ctx;
 
-	if (s->tries >= (s->kind == HIP_UPDATE_CHECK ? HIP_CHECK_TRIES_MAX : HIP_UPDATE_TRIES_MAX))
+	unsigned tries_max = s->asks_life ? HIP_ASK_TRIES_MAX
+			     : s->kind == HIP_UPDATE_CHECK ? HIP_CHECK_TRIES_MAX : HIP_UPDATE_TRIES_MAX;
+
+	if (s->tries >= tries_max)
 		hip_update_gave_up(s, now);
 	else
 		hip_update_transmit(s, now);
@@ -458,6 +469,7 @@ static bool hip_update_admit(struct hip_association *a, struct now now, const st
 static void hip_update_heard(struct hip_association *a, struct now now, const struct hip_path *path)
 {
 	a->last_used = now.mono;
+	hip_liveness_heard(a, now);
 	if (path->channel != HIP_CHANNEL_OVERLAY || a->control.channel == HIP_CHANNEL_OVERLAY ||
 	    a->data.channel == HIP_CHANNEL_NONE || a->update->is_stale)
 		a->control = *path;

@@ -22,6 +22,12 @@
 #define HIP_HEARD_S 1            /* between two checks of addresses that ESP came from unasked */
 #define HIP_CREDIT_AGING_S 5     /* RFC 8046 5.6.2: 7/8 in each interval */
 #define HIP_SPI_FIRST 256        /* below: reserved (RFC 4303 2.1) */
+#define HIP_SILENCE_S 3          /* of ESP that nothing came back for, until the other end is asked */
+#define HIP_IDLE_S 30            /* without a sign of life: who wants the association anew has it asked */
+#define HIP_ASK_TRIES_MAX 8      /* of the question whether it is still there: given up after about 4 s */
+#define HIP_ASK_FIRST_MS 500     /* between two of them at least; twice the round trip, FIRST to MAX, not doubled */
+#define HIP_ASK_MAX_MS 1000
+#define HIP_HINT_S 1             /* between two questions, and after a sign of life that no hint is heeded */
 
 enum hip_update_kind {
 	HIP_UPDATE_CHECK,     /* asks an address for an echo; several may be outstanding, they depend on nothing */
@@ -40,6 +46,7 @@ struct hip_update_sent {
 	struct instant began;
 	struct hip_path path;            /* CHECK: the address asked */
 	bool is_preferred, is_acked;     /* CHECK */
+	bool asks_life;                  /* CHECK: unanswered, the association is over */
 	uint8_t nonce[HIP_NONCE_LENGTH]; /* CHECK */
 	size_t len;
 	uint8_t packet[];
@@ -100,6 +107,14 @@ struct hip_update_state {
 	bool has_heard, is_locating;
 	struct timer keepalive;
 	struct instant sent_at;      /* to the data address, or control on UDP */
+
+	/* Whether the other end still has this association (hip_liveness.c). */
+	struct instant alive_at;     /* something verified and new came */
+	struct instant spoke_at;     /* the first ESP sent after that, when has_spoken */
+	struct instant payload_at;   /* the last one */
+	struct instant asked_at;
+	bool has_spoken, has_asked;
+	bool is_wanted;              /* somebody asked for the association while the question was out */
 };
 
 /* ---- hip_update.c ---- */
@@ -143,6 +158,26 @@ void hip_mobility_free(struct hip_association *a);
 /* `spi` 0: not known. */
 void hip_mobility_put_locators(struct hip_host *h, uint32_t spi, struct writer *w);
 
+/* Asks this address for an echo, beside what is asked already. NULL: not now. */
+struct hip_update_sent *hip_mobility_ask(struct hip_association *a, struct now now, const struct hip_path *path);
+
+/* ---- hip_liveness.c ---- */
+
+/* Something verified that is no repetition came, or the association is new. */
+void hip_liveness_heard(struct hip_association *a, struct now now);
+/* ESP went out. */
+void hip_liveness_spoke(struct hip_association *a, struct now now);
+/* Whether the other end is being asked if it is there; begins that unless it was asked just now. `is_wanted`: when it
+ * does not answer, a new exchange is to begin even if no payload waits. */
+bool hip_liveness_ask(struct hip_association *a, struct now now, bool is_wanted);
+bool hip_liveness_is_asking(const struct hip_association *a);
+/* The ESP came by this path for an SPI that is not ours: its sender is told, with fewer bytes than came. */
+void hip_liveness_stray(struct hip_host *h, struct now now, const struct hip_path *path, uint32_t spi, size_t len);
+/* Somebody says that the other end does not know our outbound SPI. Nobody has to have verified that. */
+void hip_liveness_hint(struct hip_association *a, struct now now, uint32_t spi);
+/* The question found no answer. The association may be gone afterwards. */
+void hip_liveness_unanswered(struct hip_association *a, struct now now, struct instant began);
+
 /* ---- hip_rekey.c ---- */
 
 /* Asks for new SAs; with or without a new Diffie-Hellman value. */
@@ -175,6 +210,9 @@ bool hip_payload_is_ready(const struct hip_association *a);
 
 /* Takes an ICMPv6 message that is an echo to us or the answer to one of ours. */
 bool hip_ping_take(struct hip_association *a, struct now now, const uint8_t *bytes, size_t len);
+/* The association that they went by is over, and a new exchange is about to begin: they begin anew with it. Whether there
+ * are any. */
+bool hip_ping_restart(struct hip_association *a, struct now now);
 /* Payloads can go: pings that waited do. */
 void hip_ping_flush(struct hip_association *a, struct now now);
 
