@@ -59,13 +59,29 @@ def call(folder, caller, callee, edge):
             phone.stop()
 
 
-def hang_up_on(peer):
-    """Connections that go away while their ping waits for a host that nobody knows."""
+def hang_up_on(peer, hit):
+    """Connections that go away while their ping waits for a host that does not answer."""
     for _ in range(5):
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(str(peer.folder / "control"))
-            s.sendall(b'{"command":"hip_ping","target":"2001:22::1"}\n')
+            s.sendall(json.dumps({"command": "hip_ping", "target": hit}).encode() + b"\n")
     check(peer.status() is not None, "the node still answers")
+
+
+def check_hang_ups(caller, callee):
+    """The pings end with nobody to tell; and the node ends while some wait."""
+    hit = callee.status()["hit"]
+    callee.kill()
+    hang_up_on(caller, hit)
+    try:
+        caller.request("hip_ping", target=hit, seconds=60)
+        raise AssertionError("a host that is gone answered")
+    except RingError as error:
+        print(f"as it should be: {error}")
+    hang_up_on(caller, hit)
+    hang_up_on(caller, "2001:22::1")
+    caller.stop()
+    check(caller.process.returncode == 0, f"the node ended with {caller.process.returncode}")
 
 
 def test(build, folder):
@@ -82,10 +98,7 @@ def test(build, folder):
         check_registered(callee, edge, "rendezvous")
         check_registered(caller, edge, "relay")
         call(folder, caller, callee, edge)
-        for peer in (caller, callee):
-            hang_up_on(peer)
-            peer.stop()  # while pings wait
-            check(peer.process.returncode == 0, f"peer {peer.index} ended with {peer.process.returncode}")
+        check_hang_ups(caller, callee)
     except (RingError, AssertionError, TimeoutError):
         for peer in ring.peers:
             lines = [line for line in peer.log().splitlines() if " hip." in line]
