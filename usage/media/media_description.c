@@ -83,6 +83,8 @@ static void media_connect(struct media_passage *p, const struct hit *hit)
 
 	if (hit_is_zero(hit) || p->call->is_connecting || hip_host_is_established(p->relay->host, hit))
 		return;
+	if (hit_equal(hit, &p->m->node_hit))
+		media_identity_learn_node(p->relay, p->now, p->m);
 	media_prefs_hint(p->m->record_prefs, &hint);
 	p->call->is_connecting = true;
 	err = hip_host_connect(p->relay->host, p->now, hit, &hint, media_on_connected, p->call);
@@ -108,6 +110,8 @@ static int media_take_lines(struct media_passage *p, struct sdp_edit *edit)
 				 (int)(m->protocol.len < 32 ? m->protocol.len : 32), (const char *)m->protocol.data);
 			continue;
 		}
+		if (call->streams[i] == NULL && media_call_is_crowded(call))
+			return media_refuse(p, ERR_LIMIT, "Too many calls are ringing");
 		if (call->streams[i] == NULL)
 			call->streams[i] = media_stream_new(call, m->kind);
 		if (call->streams[i] == NULL)
@@ -369,6 +373,9 @@ int media_call_rewrite(struct media_relay *r, struct now now, const struct sip_m
 	p.call = media_call_find(r, m);
 	p.is_offer = media_is_offer(&p);
 	err = m->direction == SIP_MEDIA_OUTWARDS ? media_outwards(&p, out) : media_inwards(&p, out);
+	/* Only the phone's own word counts: the other node can say much in a dialog that is not confirmed. */
+	if (err == 0 && p.call != NULL && m->direction == SIP_MEDIA_OUTWARDS && m->is_invite && m->status >= 200)
+		p.call->is_answered = true;
 	if (err == 0 && p.call != NULL && p.is_offer) {
 		p.call->has_offer = true;
 		p.call->offer = m->direction;

@@ -164,6 +164,20 @@ static int media_identity_pool(struct media_relay *r, struct now now, const stru
 	return err;
 }
 
+void media_identity_learn_node(struct media_relay *r, struct now now, const struct sip_media_message *m)
+{
+	struct hip_known known = { .hit = m->node_hit, .vouched = HIP_VOUCHED_CERTIFICATE,
+				   .expires = instant_add(now.mono, duration_s(MEDIA_KNOWN_S)) };
+	char reason[80];
+
+	if (hit_is_zero(&m->node_hit) || !m->node_user_is_vouched || m->node_user[0] == '\0')
+		return;
+	snprintf(known.user, sizeof(known.user), "%s", m->node_user);
+	sip_copy(known.dialog, sizeof(known.dialog), m->call_id);
+	if (media_identity_pool(r, now, &known, reason, sizeof(reason)) != 0)
+		log_info(r->log, "media.hit.strange", "why=\"%s\"", reason);
+}
+
 int media_identity_learn(struct media_call *call, struct now now, const struct sip_media_message *m,
 			 const struct hit *hit, char *reason, size_t reason_size)
 {

@@ -16,6 +16,7 @@
 #define MEDIA_PAIRS (65536 / 2)
 #define MEDIA_TAGS_MAX 8        /* dialogs of one call that are told apart */
 #define MEDIA_TAG_SIZE 64
+#define MEDIA_RINGING_MAX 32    /* streams that one other node may hold with calls that nobody has answered yet */
 #define MEDIA_NEXT_HEADER_UDP 17
 #define MEDIA_LINGER_MS 1000    /* after a BYE, whose signalling may overtake the last packets */
 
@@ -65,6 +66,8 @@ struct media_call {
 	struct media_stream *streams[SDP_MEDIA_MAX];
 	struct media_dialog dialogs[MEDIA_TAGS_MAX];
 	size_t dialog_count;
+	bool is_theirs;           /* the other node called, */
+	bool is_answered;         /* and the phone took the call */
 	bool is_connecting;       /* hip_host_connect holds a pointer to this */
 	struct instant last;      /* a packet or a word of SIP */
 	bool is_over;             /* a BYE ended it: what is still on its way passes until `linger` fires */
@@ -109,6 +112,7 @@ int media_call_rewrite(struct media_relay *r, struct now now, const struct sip_m
 		       char *reason, size_t reason_size);
 void media_call_ended(struct media_relay *r, struct now now, const struct sip_media_end *end);
 void media_call_free(struct media_call *call, const char *why);
+void media_call_answered(struct media_relay *r, const struct sip_media_end *call);
 /* A call of that Call-ID that HIP protects, else NULL. */
 const struct media_call *media_call_protected(const struct media_relay *r, struct slice call_id);
 
@@ -126,6 +130,8 @@ int MUST_CHECK media_identity_read(struct media_relay *r, const struct sdp *s, s
 /* Puts the HIT into the pool, and into the call. ERR_FORBIDDEN: a changed key. */
 int MUST_CHECK media_identity_learn(struct media_call *call, struct now now, const struct sip_media_message *m,
 				    const struct hit *hit, char *reason, size_t reason_size);
+/* The other node's certificate says whose its HIT is: known before its answer comes. */
+void media_identity_learn_node(struct media_relay *r, struct now now, const struct sip_media_message *m);
 /* HITs told by phones that know HIP themselves: a leap of faith. ERR_FORBIDDEN. */
 int MUST_CHECK media_identity_learn_phones(struct media_relay *r, struct now now, const struct sip_media_message *m,
 					   const struct sdp *s, char *reason, size_t reason_size);
