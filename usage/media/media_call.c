@@ -60,16 +60,59 @@ struct media_call *media_call_find(struct media_relay *r, const struct sip_media
 	return call;
 }
 
+/* Streams in calls of the other node that nobody has answered; a call without any counts as well. */
+static size_t media_call_ringing(struct media_relay *r, const struct node_id *node)
+{
+	size_t cursor = 0, count = 0;
+	void *value;
+
+	while (map_next(r->calls, &cursor, NULL, &value)) {
+		const struct media_call *call = value;
+		size_t streams = 0;
+
+		if (!call->is_theirs || call->is_answered || !node_id_equal(&call->node, node))
+			continue;
+		for (size_t i = 0; i < SDP_MEDIA_MAX; i++)
+			streams += call->streams[i] != NULL;
+		count += streams > 0 ? streams : 1;
+	}
+	return count;
+}
+
+/* To ring costs a caller nothing, so that one node could take all ports. */
+static bool media_call_is_over_share(struct media_relay *r, const struct node_id *node)
+{
+	char text[NODE_ID_TEXT_SIZE];
+
+	if (media_call_ringing(r, node) < MEDIA_RINGING_MAX)
+		return false;
+	log_warning(r->log, "media.limit", "node=%s ringing_max=%d", node_id_text(node, text), MEDIA_RINGING_MAX);
+	return true;
+}
+
+bool media_call_is_crowded(const struct media_call *call)
+{
+	bool has_stream = false;
+
+	for (size_t i = 0; i < SDP_MEDIA_MAX; i++)
+		has_stream = has_stream || call->streams[i] != NULL;
+	/* The first stream is what the call itself was counted as. */
+	return has_stream && call->is_theirs && !call->is_answered &&
+	       media_call_is_over_share(call->relay, &call->node);
+}
+
 struct media_call *media_call_new(struct media_relay *r, struct now now, const struct sip_media_message *m)
 {
+	bool is_theirs = !m->in_dialog && (m->direction == SIP_MEDIA_INWARDS) == m->is_request;
 	struct media_call *call;
 
-	if (map_count(r->calls) >= r->options.streams_max)
+	if (map_count(r->calls) >= r->options.streams_max || (is_theirs && media_call_is_over_share(r, &m->node)))
 		return NULL;
 	call = memory_alloc(sizeof(*call));
 	call->relay = r;
 	call->node = m->node;
 	call->last = now.mono;
+	call->is_theirs = is_theirs;
 	sip_text_set(&call->call_id, m->call_id);
 	sip_text_set(&call->phone, m->phone);
 	media_call_key(&call->key, m->call_id, &m->node, m->phone);
@@ -192,6 +235,20 @@ void media_call_ended(struct media_relay *r, struct now now, const struct sip_me
 	/* A BYE of a phone that comes from elsewhere now. */
 	if (!found && moved != NULL && end->remote_tag.len > 0 && media_dialog_end(moved, end->remote_tag))
 		media_call_end(moved, now, true);
+}
+
+void media_call_answered(struct media_relay *r, const struct sip_media_end *answered)
+{
+	size_t cursor = 0;
+	void *value;
+
+	while (map_next(r->calls, &cursor, NULL, &value)) {
+		struct media_call *call = value;
+
+		if (media_call_is(call, answered->call_id) && node_id_equal(&call->node, &answered->node) &&
+		    slice_equal(sip_text_slice(&call->phone), answered->phone))
+			call->is_answered = true;
+	}
 }
 
 const struct media_call *media_call_protected(const struct media_relay *r, struct slice call_id)

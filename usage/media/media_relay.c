@@ -230,6 +230,11 @@ static void media_relay_ended(void *ctx, struct now now, const struct sip_media_
 	media_call_ended(ctx, now, end);
 }
 
+static void media_relay_answered(void *ctx, const struct sip_media_end *call)
+{
+	media_call_answered(ctx, call);
+}
+
 static bool media_relay_protection(void *ctx, struct slice call_id, struct hit *hit, const char **vouched)
 {
 	const struct media_call *call = media_call_protected(ctx, call_id);
@@ -253,6 +258,7 @@ struct sip_media media_relay_sip(struct media_relay *r)
 		.ended = media_relay_ended,
 		.protection = media_relay_protection,
 		.record_prefs = media_relay_record_prefs,
+		.answered = media_relay_answered,
 	};
 
 	return (struct sip_media){ &ops, r };

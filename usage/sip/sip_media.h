@@ -57,6 +57,8 @@ struct sip_media_ops {
 	/* Feature tags of RFC 2533 that the registration record tells of this node, without the outer "(&...)"; "" for
 	 * none: (peal.hit="..."), (peal.rendezvous="...") and (peal.locator="..."). Returns text. */
 	const char *(*record_prefs)(void *ctx, char *text, size_t size);
+	/* A phone here took a call with a 2xx that holds no description, as one came before. NULL: nobody asks. */
+	void (*answered)(void *ctx, const struct sip_media_end *call);
 };
 
 struct sip_media {

@@ -104,6 +104,15 @@ static int sip_media_ask(struct sip_usage *s, struct now now, const struct sip_m
 	return err;
 }
 
+static void sip_media_answered(struct sip_usage *s, const struct sip_message *m, const struct sip_way *way)
+{
+	const struct sip_media_end call = { .call_id = m->call_id, .node = way->to->node,
+					    .phone = slice_text(way->leg) };
+
+	if (s->media.ops->answered != NULL && sip_message_is(m, "INVITE") && sip_way_is_outwards(way))
+		s->media.ops->answered(s->media.ctx, &call);
+}
+
 int sip_media_pass(struct sip_usage *s, struct now now, const struct sip_message *m, const struct sip_way *way,
 		   struct sip_text *body, char reason[SIP_MEDIA_REASON_SIZE])
 {
@@ -118,8 +127,11 @@ int sip_media_pass(struct sip_usage *s, struct now now, const struct sip_message
 	if (s->media.ops == NULL || !sip_media_matters(m) || !(sip_way_is_outwards(way) || sip_way_is_inwards(way)))
 		return 0;
 	kind = sip_body_find(m, &description);
-	if (kind == SIP_BODY_OTHER)
+	if (kind == SIP_BODY_OTHER) {
+		if (!m->is_request && m->status >= 200)
+			sip_media_answered(s, m, way);
 		return 0;
+	}
 	if (kind == SIP_BODY_OPAQUE) {
 		log_info(s->log, "sip.media.opaque", "call_id=\"%s\"", sip_copy(call_id, sizeof(call_id), m->call_id));
 		description = SLICE_EMPTY;

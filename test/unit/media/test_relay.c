@@ -436,6 +436,59 @@ START_TEST(call_without_a_port_left_is_refused)
 }
 END_TEST
 
+/* Alice's node calls Bob's phone once more. */
+static int ring(unsigned n)
+{
+	char call_id[16];
+
+	snprintf(call_id, sizeof(call_id), "ring%u", n);
+	return media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, "", ""),
+			(struct media_said){ .call_id = call_id, .tag = "a" });
+}
+
+START_TEST(node_whose_calls_only_ring_holds_few_ports)
+{
+	struct media_node *bob = &pair.nodes[BOB];
+	struct media_said first = { .call_id = "ring0", .tag = "a", .in_dialog = true, .update = true };
+	struct sip_media_end second = { .call_id = slice_text("ring1") };
+	char leg[ADDRESS_TEXT_SIZE];
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	for (unsigned n = 0; n < 32; n++)
+		ck_assert_int_eq(ring(n), 0);
+	ck_assert_int_eq(ring(32), ERR_LIMIT);
+	ck_assert_uint_eq(streams(BOB), 32);
+	ck_assert_uint_eq(bob->host->counters.media_refused, 1);
+	ck_assert(fixture_logged(&pair.fixture, BOB, "media.limit"));
+	/* Not with more lines either, nor by what it says itself in a dialog that is not confirmed. */
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, "", ""), first), 0);
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, "", "m=video 7002 RTP/AVP 96\r\n"),
+				  first), ERR_LIMIT);
+	ck_assert_int_eq(ring(32), ERR_LIMIT);
+	/* Others may call, and Bob may call whom he likes. */
+	ck_assert_int_eq(media_in(&pair, BOB, MALLORY, from_hit(hit_hex(MALLORY), 7000, "", ""),
+				  (struct media_said){ .call_id = "other" }), 0);
+	ck_assert_int_eq(media_out(&pair, BOB, ALICE, ANSWER, (struct media_said){ .call_id = "own" }), 0);
+	/* A call that the phone took is none that rings: by its answer, or by a 2xx without one. */
+	ck_assert_int_eq(media_out(&pair, BOB, ALICE, ANSWER,
+				   (struct media_said){ .call_id = "ring0", .tag = "a", .status = 183 }), 0);
+	ck_assert_int_eq(ring(32), ERR_LIMIT);
+	ck_assert_int_eq(media_out(&pair, BOB, ALICE, ANSWER,
+				   (struct media_said){ .call_id = "ring0", .tag = "a", .status = 200 }), 0);
+	ck_assert_int_eq(ring(32), 0);
+	ck_assert_int_eq(ring(33), ERR_LIMIT);
+	second.node = pair.nodes[ALICE].id;
+	second.phone = slice_text(address_text(&bob->phone, leg));
+	bob->sip.ops->answered(bob->sip.ctx, &second);
+	ck_assert_int_eq(ring(33), 0);
+	ck_assert_int_eq(ring(34), ERR_LIMIT);
+	/* And one that is over. */
+	media_over(&pair, BOB, ALICE, "ring2", "");
+	ck_assert_int_eq(ring(34), 0);
+	media_pair_end(&pair);
+}
+END_TEST
+
 START_TEST(answers_of_two_phones_share_the_callers_port)
 {
 	media_pair_begin(&pair, MEDIA_HIP_PREFER);
@@ -506,6 +559,7 @@ int main(void)
 			datagram_from_another_hit_goes_nowhere,
 			datagram_without_a_right_checksum_goes_nowhere,
 			ports_are_wanted_ahead_and_go_back, call_without_a_port_left_is_refused,
+			node_whose_calls_only_ring_holds_few_ports,
 			answers_of_two_phones_share_the_callers_port,
 			call_that_never_came_to_be_is_forgotten, silent_call_ends_by_itself);
 }

@@ -28,8 +28,8 @@ struct port {
 		char call_id[64], leg[64], user[64], aor[64], tag[64], prefs[256], body[512];
 	} seen[SEEN_MAX];
 	size_t seen_count;
-	size_t ended;
-	char ended_call[64], ended_tag[64];
+	size_t ended, answered;
+	char ended_call[64], ended_tag[64], answered_leg[64];
 	/* Refuses what holds this text (NULL: nothing) with that error. */
 	const char *refuse;
 	int err;
@@ -79,6 +79,14 @@ static void port_ended(void *ctx, struct now now, const struct sip_media_end *en
 	keep(p->ended_tag, sizeof(p->ended_tag), end->remote_tag);
 }
 
+static void port_answered(void *ctx, const struct sip_media_end *call)
+{
+	struct port *p = ctx;
+
+	p->answered++;
+	keep(p->answered_leg, sizeof(p->answered_leg), call->phone);
+}
+
 static bool port_protection(void *ctx, struct slice call_id, struct hit *hit, const char **vouched)
 {
 	const struct port *p = ctx;
@@ -99,7 +107,8 @@ static const char *port_prefs(void *ctx, char *text, size_t size)
 
 static struct world *two_nodes(struct phone **alice, struct phone **bob, bool tcp)
 {
-	static const struct sip_media_ops ops = { port_rewrite, port_ended, port_protection, port_prefs };
+	static const struct sip_media_ops ops = { port_rewrite, port_ended, port_protection, port_prefs,
+						  port_answered };
 	struct world *w = world_of(2, ALICE, BOB);
 
 	memset(ports, 0, sizeof(ports));
@@ -449,6 +458,28 @@ START_TEST(port_is_told_of_calls_that_fail)
 }
 END_TEST
 
+START_TEST(port_is_told_of_an_answer_without_description)
+{
+	struct phone *alice, *bob;
+	struct world *w = two_nodes(&alice, &bob, false);
+	const char *invite;
+
+	phone_request(alice, "INVITE", BOB, "call-1", SDP, OFFER);
+	invite = phone_expect(bob, 5000, "INVITE ");
+	phone_respond(bob, invite, 183, ANSWER);
+	phone_expect(alice, 5000, "SIP/2.0 183");
+	phone_respond(bob, invite, 180, "");
+	phone_expect(alice, 5000, "SIP/2.0 180");
+	ck_assert_uint_eq(ports[1].answered, 0);
+	phone_respond(bob, invite, 200, "");
+	phone_expect(alice, 5000, "SIP/2.0 200");
+	ck_assert_uint_eq(ports[1].answered, 1);
+	ck_assert_str_eq(ports[1].answered_leg, last(1)->leg);
+	ck_assert_uint_eq(ports[0].answered, 0);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(phones_of_one_user_are_legs_of_their_own)
 {
 	struct phone *alice, *bob, *desk;
@@ -535,6 +566,7 @@ int main(void)
 			 refused_offer_fails_the_call_with_its_reason, offer_refused_at_the_other_end_fails_the_call,
 			 refused_answer_hangs_up_the_other_phone, refused_early_answer_cancels_the_other_phone,
 			 refused_offer_within_a_call_leaves_the_call, port_is_told_of_a_bye_once_it_is_answered,
-			 port_is_told_of_calls_that_fail, phones_of_one_user_are_legs_of_their_own,
+			 port_is_told_of_calls_that_fail, port_is_told_of_an_answer_without_description,
+			 phones_of_one_user_are_legs_of_their_own,
 			 record_follows_what_the_port_tells, call_says_how_its_media_is_protected);
 }
