@@ -23,8 +23,8 @@ static int sip_check(const struct settings *s, char *detail, size_t detail_size)
 		(void)snprintf(detail, detail_size, "sip-listen: more than four addresses");
 	else if (any) /* Via, Record-Route and c= tell phones the very address */
 		(void)snprintf(detail, detail_size,
-			       "sip-listen: phones are told the address, so 0.0.0.0 and [::] will not do: name those of "
-			       "this machine that phones reach");
+			       "sip-listen: phones are told the address, so 0.0.0.0 and [::] will not do: name those "
+			       "of this machine that phones reach");
 	else if (!loopback && !s->sip_digest)
 		(void)snprintf(detail, detail_size,
 			       "sip-listen: others can reach this address: set sip-digest = true and a "

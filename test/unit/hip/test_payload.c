@@ -280,15 +280,14 @@ static void ping_forgets(void *ctx, struct now now, int err, struct duration rou
 START_TEST(pings_may_be_forgotten_when_another_is_told)
 {
 	static struct pinged pings[3];
+	struct hip_hint hint = { .locators = { { ADDRESS_IPV4, { 192, 0, 2, 99 }, 10500 } }, .locator_count = 1 };
 	struct fixture *f = &fixture;
 	struct hit nobody;
 
 	pair_begin(f, NULL);
 	ck_assert_int_eq(hit_parse("2001:22::1", &nobody), 0);
 	/* All fail at once when nothing answers. */
-	ck_assert_int_eq(hip_host_connect(f->hosts[0].h, f->now, &nobody,
-					  &(struct hip_hint){ .locators = { { ADDRESS_IPV4, { 192, 0, 2, 99 }, 10500 } },
-							      .locator_count = 1 }, NULL, NULL), 0);
+	ck_assert_int_eq(hip_host_connect(f->hosts[0].h, f->now, &nobody, &hint, NULL, NULL), 0);
 	for (size_t i = 0; i < 3; i++)
 		ck_assert_int_eq(hip_host_ping(f->hosts[0].h, f->now, &nobody, ping_forgets, &pings[i]), 0);
 	fixture_run(f, 120000);

@@ -231,15 +231,15 @@ START_TEST(settings_tell_hosts_with_address_and_service)
 	ck_assert_int_eq(settings_check(&s, detail, sizeof(detail)), 0);
 	ck_assert_uint_eq(s.hip_register.count, 3);
 	ck_assert_int_eq(settings_hip_register(&s, hosts, detail, sizeof(detail)), 0);
-	ck_assert_str_eq(hit_text(&hosts[0].hit, text), "2001:22::1");
+	ck_assert_str_eq(hit_text(&hosts[0].hit, text), "2001:22:0:0:0:0:0:1");
 	ck_assert_str_eq(address_text(&hosts[0].address, text), "192.0.2.1:10500");
 	ck_assert(!hosts[0].is_relay);
 	ck_assert(hosts[1].is_relay);
-	ck_assert_str_eq(hit_text(&hosts[2].hit, text), "2001:22::2");
+	ck_assert_str_eq(hit_text(&hosts[2].hit, text), "2001:22:0:0:0:0:0:2");
 	ck_assert_str_eq(address_text(&hosts[2].address, text), "[2001:db8::1]:10501");
 	ck_assert(!hosts[2].is_relay);
 	ck_assert_int_eq(settings_hip_serve(&s, hosts, detail, sizeof(detail)), 0);
-	ck_assert_str_eq(hit_text(&hosts[0].hit, text), "2001:22::5");
+	ck_assert_str_eq(hit_text(&hosts[0].hit, text), "2001:22:0:0:0:0:0:5");
 	ck_assert_str_eq(address_text(&hosts[0].address, text), "10.1.2.3:10501");
 }
 END_TEST
