@@ -134,11 +134,17 @@ static bool hip_locators_equal(const struct hip_locator_set *a, const struct hip
 
 /* ---- Checks ---- */
 
+/* The way through the ring is asked only whether anybody is there. */
+static bool hip_check_is_same(const struct hip_path *a, const struct hip_path *b)
+{
+	return hip_path_is_direct(a) ? hip_path_same_remote(a, b) : hip_path_equal(a, b);
+}
+
 static struct hip_update_sent *hip_check_of(const struct hip_association *a, const struct hip_path *path)
 {
 	struct hip_update_sent *s = a->update->sent;
 
-	while (s != NULL && !(s->kind == HIP_UPDATE_CHECK && hip_path_same_remote(&s->path, path)))
+	while (s != NULL && !(s->kind == HIP_UPDATE_CHECK && hip_check_is_same(&s->path, path)))
 		s = s->next;
 	return s;
 }
@@ -153,7 +159,7 @@ static void hip_check_want(struct hip_association *a, const struct hip_path *pat
 		return;
 	}
 	for (size_t i = 0; i < u->wanted_count; i++) {
-		if (!hip_path_same_remote(&u->wanted[i].path, path))
+		if (!hip_check_is_same(&u->wanted[i].path, path))
 			continue;
 		u->wanted[i].is_preferred |= is_preferred;
 		return;

@@ -145,16 +145,16 @@ static void ping_done(void *ctx, struct now now, int err, struct duration round_
 	p->count++;
 }
 
-static void ping_after(struct fixture *f, uint64_t ms)
+static void ping_after(struct fixture *f, uint64_t ms, bool hints)
 {
 	struct pinged done = { 0 };
 
 	pair_begin(f);
-	f->hook = lose_notify;
+	f->hook = hints ? NULL : lose_notify;
 	fixture_restart(f, 1);
 	fixture_run(f, ms);
 	ck_assert_int_eq(hip_host_ping(f->hosts[0].h, f->now, &f->hosts[1].hit, ping_done, &done), 0);
-	fixture_run(f, 15000);
+	fixture_run(f, hints ? 6000 : 10000);
 	ck_assert_int_eq(done.count, 1);
 	ck_assert_int_eq(done.err, 0);
 	ck_assert_int_eq(fixture_state(f, 1, 0), HIP_ESTABLISHED);
@@ -163,8 +163,10 @@ static void ping_after(struct fixture *f, uint64_t ms)
 
 START_TEST(ping_is_answered_after_a_restart)
 {
-	ping_after(&fixture, 1000);
-	ping_after(&fixture, 60000);
+	ping_after(&fixture, 1000, false);
+	ping_after(&fixture, 60000, false);
+	ping_after(&fixture, 1000, true);
+	ping_after(&fixture, 60000, true);
 }
 END_TEST
 
@@ -297,6 +299,28 @@ START_TEST(one_that_is_gone_and_that_nobody_wants_is_forgotten)
 	ck_assert(fixture_logged(f, 0, "next=end"));
 	ck_assert_int_eq(fixture_state(f, 0, 1), HIP_UNASSOCIATED);
 	ck_assert_uint_eq(map_count(f->hosts[0].h->spis), 0);
+	fixture_end(f);
+}
+END_TEST
+
+START_TEST(one_that_is_only_reached_through_the_ring_is_asked_there)
+{
+	struct fixture *f = &fixture;
+	struct hip_association *a;
+
+	pair_begin(f);
+	fixture_run(f, 60000);
+	a = fixture_association(f, 0, 1);
+	a->data = (struct hip_path){ .channel = HIP_CHANNEL_NONE };
+	a->control = (struct hip_path){ .channel = HIP_CHANNEL_OVERLAY };
+	for (int i = 0; i < 5; i++) {
+		ck_assert_int_eq(hip_host_connect(f->hosts[0].h, f->now, &f->hosts[1].hit, NULL, NULL, NULL), 0);
+		ck_assert(hip_liveness_is_asking(a));
+	}
+	fixture_run(f, 6000); /* this host has no ring */
+	ck_assert_uint_eq(fixture_logged_times(f, 0, "path=\"overlay"), 2 * HIP_ASK_TRIES_MAX + 2);
+	ck_assert(fixture_logged(f, 0, "next=exchange"));
+	ck_assert_int_eq(fixture_state(f, 0, 1), HIP_ESTABLISHED);
 	fixture_end(f);
 }
 END_TEST
@@ -436,6 +460,7 @@ int main(void)
 			 one_that_only_listens_is_asked_now_and_then_and_never_given_up,
 			 losses_do_not_end_an_association, esp_is_a_sign_of_life_while_the_question_is_out,
 			 one_that_is_gone_and_that_nobody_wants_is_forgotten,
+			 one_that_is_only_reached_through_the_ring_is_asked_there,
 			 forged_hints_make_us_ask_once_a_second_at_most, hints_that_do_not_know_the_spi_do_nothing,
 			 hints_are_not_heeded_while_the_other_end_is_heard, stray_esp_is_answered_with_less_and_seldom,
 			 replayed_answers_are_no_sign_of_life);
