@@ -263,6 +263,17 @@ void sip_fork_end_media(struct sip_fork *fork, struct now now)
 			sip_branch_over(&fork->branches[i], now);
 }
 
+/* The port is told at once: of the BYE that follows from the other phone it may never hear. */
+static void sip_fork_end_dialog(const struct sip_branch *branch, struct now now, const struct sip_message *m)
+{
+	struct sip_way way = sip_branch_way(branch->fork, branch, true);
+	char call_id[128];
+
+	log_warning(branch->fork->usage->log, "sip.dialog.ended", "call_id=\"%s\" why=media",
+		    sip_copy(call_id, sizeof(call_id), m->call_id));
+	sip_media_over(branch->fork->usage, now, m, &way, false);
+}
+
 /* A response whose description must not pass: the branch has failed, and who sent it is told. */
 static void sip_branch_refuse(struct sip_branch *branch, struct now now, const struct sip_message *m)
 {
@@ -276,9 +287,11 @@ static void sip_branch_refuse(struct sip_branch *branch, struct now now, const s
 		sip_client_cancel(client, now);
 		return;
 	}
-	/* A 2xx may come again when the ACK is lost, and may have crossed the CANCEL. */
-	sip_hangup(fork->usage, now, &branch->hop, sip_text_slice(&client->request), m,
-		   !fork->in_dialog && !branch->is_hung_up);
+	/* A 2xx may come again when the ACK is lost, and may have crossed the CANCEL. Within a dialog its sender has
+	 * changed over to what the other phone must not have: the dialog ends. */
+	sip_hangup(fork->usage, now, &branch->hop, sip_text_slice(&client->request), m, !branch->is_hung_up);
+	if (fork->in_dialog && !branch->is_hung_up)
+		sip_fork_end_dialog(branch, now, m);
 	branch->is_hung_up = true;
 }
 
@@ -295,7 +308,9 @@ static bool sip_branch_media(struct sip_branch *branch, struct now now, const st
 		err = sip_media_pass(fork->usage, now, m, &way, body, reason);
 		if (err == 0)
 			return true;
-		sip_fork_refuse(fork, sip_media_status(err), reason);
+		/* 481 ends the dialog at who asked (RFC 3261 12.2.1.2), as the BYE does at who answered; the offer of
+		 * an INVITE that was only being thought about just fails. */
+		sip_fork_refuse(fork, fork->in_dialog && m->status >= 200 ? 481 : sip_media_status(err), reason);
 		sip_branch_over(branch, now);
 	}
 	sip_branch_refuse(branch, now, m);

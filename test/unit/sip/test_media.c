@@ -6,124 +6,7 @@
 #include <string.h>
 
 #include "test/unit/run.h"
-#include "test/unit/sip/world.h"
-#include "usage/sip/sip_media.h"
-
-#define ALICE "alice@example.org"
-#define BOB "bob@example.org"
-#define SDP "Content-Type: application/sdp\n"
-#define OFFER "v=0\r\ns=offer\r\nm=audio 4 RTP/AVP 0\r\n"
-#define ANSWER "v=0\r\ns=answer of some length\r\n"
-#define SEEN_MAX 64
-
-/* A media port that marks what passes. */
-struct port {
-	struct sip_media media;
-	size_t node;
-	const char *prefs;
-	bool is_hip;
-	/* What it was shown. */
-	struct seen {
-		struct sip_media_message m; /* slices: only those below are kept */
-		char call_id[64], leg[64], user[64], aor[64], tag[64], prefs[256], body[512];
-	} seen[SEEN_MAX];
-	size_t seen_count;
-	size_t ended, answered;
-	char ended_call[64], ended_tag[64], answered_leg[64];
-	/* Refuses what holds this text (NULL: nothing) with that error. */
-	const char *refuse;
-	int err;
-};
-
-static struct port ports[2];
-
-static void keep(char *out, size_t size, struct slice s)
-{
-	snprintf(out, size, "%.*s", (int)s.len, (const char *)s.data);
-}
-
-static int port_rewrite(void *ctx, struct now now, const struct sip_media_message *m, struct sip_text *out,
-			char *reason, size_t reason_size)
-{
-	struct port *p = ctx;
-	struct seen *s = &p->seen[p->seen_count++];
-
-	(void)now;
-	ck_assert_uint_le(p->seen_count, SEEN_MAX);
-	s->m = *m;
-	keep(s->call_id, sizeof(s->call_id), m->call_id);
-	keep(s->leg, sizeof(s->leg), m->phone);
-	keep(s->user, sizeof(s->user), slice_text(m->node_user));
-	keep(s->aor, sizeof(s->aor), m->remote_aor);
-	keep(s->tag, sizeof(s->tag), m->remote_tag);
-	keep(s->prefs, sizeof(s->prefs), m->record_prefs);
-	keep(s->body, sizeof(s->body), m->body);
-	if (p->refuse != NULL && strstr(s->body, p->refuse) != NULL) {
-		snprintf(reason, reason_size, "Media says no");
-		return p->err;
-	}
-	if (m->body.len == 0)
-		return 0;
-	sip_text_bytes(out, m->body);
-	sip_text_add(out, "a=%s-%zu\r\n", m->direction == SIP_MEDIA_OUTWARDS ? "out" : "in", p->node);
-	return 0;
-}
-
-static void port_ended(void *ctx, struct now now, const struct sip_media_end *end)
-{
-	struct port *p = ctx;
-
-	(void)now;
-	p->ended++;
-	keep(p->ended_call, sizeof(p->ended_call), end->call_id);
-	keep(p->ended_tag, sizeof(p->ended_tag), end->remote_tag);
-}
-
-static void port_answered(void *ctx, const struct sip_media_end *call)
-{
-	struct port *p = ctx;
-
-	p->answered++;
-	keep(p->answered_leg, sizeof(p->answered_leg), call->phone);
-}
-
-static bool port_protection(void *ctx, struct slice call_id, struct hit *hit, const char **vouched)
-{
-	const struct port *p = ctx;
-
-	(void)call_id;
-	hit->bytes[0] = 0x20;
-	*vouched = "certificate";
-	return p->is_hip;
-}
-
-static const char *port_prefs(void *ctx, char *text, size_t size)
-{
-	const struct port *p = ctx;
-
-	snprintf(text, size, "%s", p->prefs);
-	return text;
-}
-
-static struct world *two_nodes(struct phone **alice, struct phone **bob, bool tcp)
-{
-	static const struct sip_media_ops ops = { port_rewrite, port_ended, port_protection, port_prefs,
-						  port_answered };
-	struct world *w = world_of(2, ALICE, BOB);
-
-	memset(ports, 0, sizeof(ports));
-	for (size_t i = 0; i < 2; i++) {
-		ports[i].node = i;
-		ports[i].prefs = "(peal.hit=\"2001002400112233445566778899aabb\") (peal.locator=\"192.0.2.1:10500\")";
-		ports[i].media = (struct sip_media){ &ops, &ports[i] };
-		sip_usage_set_media(w->usages[i], &ports[i].media);
-	}
-	*alice = phone_new(w, 0, "alice", tcp);
-	*bob = phone_new(w, 1, "bob", tcp);
-	phone_register(*alice);
-	phone_register(*bob);
-	return w;
-}
+#include "test/unit/sip/marking_port.h"
 
 static const struct seen *last(size_t node)
 {
@@ -393,6 +276,76 @@ START_TEST(refused_offer_within_a_call_leaves_the_call)
 }
 END_TEST
 
+/* A call that is up, and its re-INVITE at Bob. */
+static struct world *call_asked_anew(struct phone **alice, struct phone **bob, const char **ok, const char **again)
+{
+	struct world *w = two_nodes(alice, bob, false);
+	const char *invite;
+
+	phone_request(*alice, "INVITE", BOB, "call-1", SDP, OFFER);
+	invite = phone_expect(*bob, 5000, "INVITE ");
+	phone_respond(*bob, invite, 200, ANSWER);
+	*ok = phone_expect(*alice, 5000, "SIP/2.0 200");
+	phone_in_dialog(*alice, "ACK", *ok, true, NULL);
+	phone_expect(*bob, 5000, "ACK ");
+	phone_in_dialog_with(*alice, "INVITE", *ok, true, NULL, OFFER);
+	*again = phone_expect(*bob, 5000, "INVITE ");
+	return w;
+}
+
+START_TEST(refused_answer_within_a_call_ends_it_at_both_ends)
+{
+	/* At the asking phone's node, and at the answering one's. */
+	for (size_t node = 0; node < 2; node++) {
+		struct phone *alice, *bob;
+		const char *ok, *again, *bye;
+		struct world *w = call_asked_anew(&alice, &bob, &ok, &again);
+
+		ports[node].refuse = "answer";
+		ports[node].err = ERR_FORBIDDEN;
+		phone_respond(bob, again, 200, ANSWER);
+		phone_expect(alice, 5000, "SIP/2.0 481 Media says no\r\n");
+		phone_expect(bob, 5000, "ACK ");
+		bye = phone_expect(bob, 5000, "BYE ");
+		ck_assert_ptr_nonnull(strstr(header_of(bye, "From", 0), ";tag=tag1"));
+		ck_assert_ptr_nonnull(strstr(header_of(bye, "To", 0), ";tag=tag2"));
+		ck_assert_uint_gt(strtoul(header_of(bye, "CSeq", 0), NULL, 10),
+				  strtoul(header_of(again, "CSeq", 0), NULL, 10));
+		phone_respond(bob, bye, 200, "");
+		world_run(w, 100);
+		ck_assert_uint_ge(ports[node].ended, 1);
+		ck_assert_str_eq(ports[node].ended_tag, node == 0 ? "tag2" : "tag1");
+		/* What the asking phone says then reaches who has hung up already. */
+		phone_in_dialog(alice, "BYE", ok, true, NULL);
+		phone_respond(bob, phone_expect(bob, 5000, "BYE "), 481, "");
+		phone_expect(alice, 5000, "SIP/2.0 481");
+		ck_assert_uint_ge(ports[0].ended, 1);
+		ck_assert_uint_ge(ports[1].ended, 1);
+		ck_assert(world_logged(w, node == 0 ? "0 sip.dialog.ended" : "1 sip.dialog.ended"));
+		world_free(w);
+	}
+}
+END_TEST
+
+START_TEST(refused_early_answer_within_a_call_leaves_the_call)
+{
+	struct phone *alice, *bob;
+	const char *ok, *again;
+	struct world *w = call_asked_anew(&alice, &bob, &ok, &again);
+
+	ports[0].refuse = "answer";
+	ports[0].err = ERR_FORBIDDEN;
+	phone_respond(bob, again, 183, ANSWER);
+	phone_expect(alice, 5000, "SIP/2.0 488 Media says no\r\n");
+	phone_respond(bob, phone_expect(bob, 5000, "CANCEL "), 200, "");
+	phone_respond(bob, again, 487, "");
+	phone_expect(bob, 5000, "ACK ");
+	phone_expect_none(bob, 1000, "BYE ");
+	ck_assert_uint_eq(ports[0].ended + ports[1].ended, 0);
+	world_free(w);
+}
+END_TEST
+
 /* ---- Ends ---- */
 
 START_TEST(port_is_told_of_a_bye_once_it_is_answered)
@@ -565,7 +518,9 @@ int main(void)
 			 description_within_a_multipart_is_found, description_that_cannot_be_read_is_announced_and_left,
 			 refused_offer_fails_the_call_with_its_reason, offer_refused_at_the_other_end_fails_the_call,
 			 refused_answer_hangs_up_the_other_phone, refused_early_answer_cancels_the_other_phone,
-			 refused_offer_within_a_call_leaves_the_call, port_is_told_of_a_bye_once_it_is_answered,
+			 refused_offer_within_a_call_leaves_the_call,
+			 refused_answer_within_a_call_ends_it_at_both_ends,
+			 refused_early_answer_within_a_call_leaves_the_call, port_is_told_of_a_bye_once_it_is_answered,
 			 port_is_told_of_calls_that_fail, port_is_told_of_an_answer_without_description,
 			 phones_of_one_user_are_legs_of_their_own,
 			 record_follows_what_the_port_tells, call_says_how_its_media_is_protected);
