@@ -225,6 +225,71 @@ START_TEST(host_identity_must_give_its_hit)
 }
 END_TEST
 
+START_TEST(several_identities_at_one_line_are_each_checked)
+{
+	const struct host_security *s;
+	char line[4096], identity[1200];
+	struct media_said said = { .call_id = "hi" };
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	s = hip_host_security(pair.nodes[ALICE].host->h);
+	base64(s->ops->own_identity(s->ctx), identity);
+	/* A host with two HITs: where media goes is one of them. */
+	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\na=key-mgmt:host-identity-tag %s\r\n"
+		 "a=key-mgmt:mikey AQAF\r\na=key-mgmt:host-identity %s\r\n", hit_hex(MALLORY), hit_hex(ALICE), identity);
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, "", line), said), 0);
+	/* Neither of them is. */
+	said.call_id = "hi2";
+	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\na=key-mgmt:host-identity-tag %s\r\n",
+		 hit_hex(BOB), hit_hex(MALLORY));
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, "", line), said), ERR_FORBIDDEN);
+	/* What stands at the line counts there, not what stands above. */
+	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\n", hit_hex(MALLORY));
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000,
+							      "a=key-mgmt:host-identity-tag 2001002400112233445566778899aabb"
+							      "\r\n", line), said), ERR_FORBIDDEN);
+	/* Its Host Identity gives none of the two. */
+	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\nk=host-identity-tag:%s\r\n"
+		 "a=key-mgmt:host-identity %s\r\n", hit_hex(MALLORY), hit_hex(BOB), identity);
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(MALLORY), 7000, "", line), said), ERR_FORBIDDEN);
+	ck_assert_uint_eq(pair.nodes[BOB].host->counters.hip_identity, 1);
+	ck_assert_uint_eq(streams(BOB), 1);
+	media_pair_end(&pair);
+}
+END_TEST
+
+START_TEST(hit_from_before_orchids_is_left_alone)
+{
+	static const char tag[] = "k=host-identity-tag:7214148E0433AFE2FA2D48003D31172E\r\n";
+	struct media_said said = { .call_id = "old" };
+	char line[256], plain[512];
+	size_t known = 0, cursor = 0;
+	struct hip_known entry;
+
+	media_pair_begin(&pair, MEDIA_HIP_PREFER);
+	snprintf(plain, sizeof(plain), HEAD("1") "%sm=audio 4000 RTP/AVP 0\r\n%s", tag, tag);
+	/* Alone it protects nothing: the call is as the phones make it. */
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, plain, said), 0);
+	ck_assert_str_eq(pair.out, plain);
+	ck_assert_uint_eq(streams(BOB), 0);
+	ck_assert(fixture_logged(&pair.fixture, BOB, "media.hit.strange count=2"));
+	while (hip_pool_next(hip_host_pool(pair.nodes[BOB].host->h), &cursor, &entry))
+		known += hit_suite(&entry.hit) == 0;
+	ck_assert_uint_eq(known, 0);
+	/* Beside a HIT it changes nothing. */
+	said.call_id = "both";
+	snprintf(line, sizeof(line), "%sa=key-mgmt:host-identity-tag %s\r\n", tag, hit_hex(ALICE));
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, line, tag), said), 0);
+	ck_assert_uint_eq(streams(BOB), 1);
+	media_pair_end(&pair);
+	/* And it is none where there must be one. */
+	media_pair_begin(&pair, MEDIA_HIP_REQUIRE);
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE, plain, said), ERR_FORBIDDEN);
+	ck_assert_uint_eq(streams(BOB), 0);
+	media_pair_end(&pair);
+}
+END_TEST
+
 /* ---- Policy ---- */
 
 START_TEST(node_that_cannot_is_called_as_phones_do_or_not_at_all)
@@ -296,6 +361,8 @@ int main(void)
 			nameless_callers_are_not_bound_to_one_key,
 			key_that_changes_within_a_call_is_refused_unless_it_is_its_nodes,
 			host_identity_must_give_its_hit,
+			several_identities_at_one_line_are_each_checked,
+			hit_from_before_orchids_is_left_alone,
 			node_that_cannot_is_called_as_phones_do_or_not_at_all,
 			answer_that_leaves_the_protection_is_refused,
 			phones_that_know_hip_are_left_alone);
