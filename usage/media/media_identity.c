@@ -8,37 +8,19 @@
 #define MEDIA_KNOWN_S 86400       /* how long what was learnt stays in the pool */
 #define MEDIA_KNOWN_FAITH_S 3600  /* when anybody on the way could have said it */
 
-static int media_base64_value(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* Algorithm (2 bytes) and Host Identity, as HOST_ID has them (RFC 7401 5.2.9). */
 static int media_identity_hash(struct media_relay *r, struct slice base64, struct hit *hit)
 {
 	const struct host_security *security = hip_host_security(r->host);
 	uint8_t bytes[SDP_IDENTITY_MAX];
-	uint32_t bits = 0;
-	size_t len = 0, filled = 0;
+	size_t len;
+	int err;
 
-	for (size_t i = 0; i < base64.len && base64.data[i] != '='; i++) {
-		int v = media_base64_value(base64.data[i]);
-
-		if (v < 0 || len == sizeof(bytes))
-			return ERR_MALFORMED;
-		bits = bits << 6 | (uint32_t)v;
-		filled += 6;
-		if (filled >= 8) {
-			filled -= 8;
-			bytes[len++] = (uint8_t)(bits >> filled);
-		}
-	}
+	while (base64.len > 0 && base64.data[base64.len - 1] == '=')
+		base64.len--;
+	err = sip_base64(base64, bytes, sizeof(bytes), &len);
+	if (err != 0)
+		return err;
 	return host_hit(security, slice_of(bytes, len), hit);
 }
 

@@ -267,41 +267,20 @@ int sip_resolve(struct sip_fork *fork, struct now now, const char *aor)
 	return 0;
 }
 
-static int sip_base64_value(uint8_t c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 int sip_gruu_route(struct slice gr, struct sip_route *route)
 {
 	uint8_t bytes[sizeof(route->bytes)];
 	struct destination_list list;
 	struct arena arena;
-	uint32_t bits = 0;
-	size_t len = 0, filled = 0;
+	size_t len;
 	int err;
 
 	/* RFC 4648 table 1 with "~" for "=" (RFC 7904 section 6). */
 	while (gr.len > 0 && gr.data[gr.len - 1] == '~')
 		gr.len--;
-	for (size_t i = 0; i < gr.len; i++) {
-		int v = sip_base64_value(gr.data[i]);
-
-		if (v < 0 || len == sizeof(bytes))
-			return ERR_MALFORMED;
-		bits = bits << 6 | (uint32_t)v;
-		filled += 6;
-		if (filled >= 8) {
-			filled -= 8;
-			bytes[len++] = (uint8_t)(bits >> filled);
-		}
-	}
+	err = sip_base64(gr, bytes, sizeof(bytes), &len);
+	if (err != 0)
+		return err;
 	arena_init(&arena, 65536);
 	err = destination_list_get(slice_of(bytes, len), &arena, &list);
 	if (err == 0)

@@ -194,3 +194,37 @@ struct slice sip_unquote(struct slice s)
 		return slice_of(s.data + 1, s.len - 2);
 	return s;
 }
+
+static int sip_base64_value(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+int sip_base64(struct slice text, uint8_t *out, size_t size, size_t *len)
+{
+	uint32_t bits = 0;
+	size_t filled = 0;
+
+	*len = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		int v = sip_base64_value(text.data[i]);
+
+		if (v < 0)
+			return ERR_MALFORMED;
+		bits = bits << 6 | (uint32_t)v;
+		filled += 6;
+		if (filled < 8)
+			continue;
+		if (*len == size)
+			return ERR_MALFORMED;
+		filled -= 8;
+		out[(*len)++] = (uint8_t)(bits >> filled);
+	}
+	return 0;
+}
