@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A node is killed in the middle of a call and comes back without its associations: the next call has media both ways within
-seconds, and so has the other direction of what is still being sent."""
+"""A node is killed in the middle of a call and comes back without its associations: the next call has media both ways
+within seconds; one end that only talks, or pings, finds out as soon."""
 import time
 
 import media_phone
@@ -36,7 +36,6 @@ def check_call_after_restart(ring, phones, peers):
     exchanges = count(peers[0], "hip_exchanges")
     peers[1].kill()
     peers[1].start().wait_joined()
-    assert callee.rtp is not None
     register(callee)
     media_phone.call(*phones)
     print(f"after the restart: media both ways after {media_both_ways(phones, MEDIA_MAX_S):.2f} s")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether the other end still has its association with us. A host that lost its state cannot say so in a way that could
- * be believed (RFC 7401 4.5.4): so it is asked, by an UPDATE with an echo request, and its silence ends the association.
- * What anybody might have sent makes us ask, at most. */
+/* Whether the other end still has its association with us. A host that lost its state cannot say so in a way
+ * that could be believed (RFC 7401 4.5.4): so it is asked, by an UPDATE with an echo request, and its silence
+ * ends the association. What anybody might have sent makes us ask, at most. */
 #include "usage/hip/hip_update.h"
 
 #define HIP_HINT_BYTES 60 /* of the NOTIFY, with the marker */

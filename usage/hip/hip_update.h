@@ -210,8 +210,8 @@ bool hip_payload_is_ready(const struct hip_association *a);
 
 /* Takes an ICMPv6 message that is an echo to us or the answer to one of ours. */
 bool hip_ping_take(struct hip_association *a, struct now now, const uint8_t *bytes, size_t len);
-/* The association that they went by is over, and a new exchange is about to begin: they begin anew with it. Whether there
- * are any. */
+/* The association that they went by is over, and a new exchange is about to begin: they begin anew with it.
+ * Whether there are any. */
 bool hip_ping_restart(struct hip_association *a, struct now now);
 /* Payloads can go: pings that waited do. */
 void hip_ping_flush(struct hip_association *a, struct now now);

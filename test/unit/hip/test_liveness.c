@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A host that lost its state is found out and spoken to anew; one that is merely silent, or of which somebody says that it
- * lost its state, keeps its association. */
+/* A host that lost its state is found out and spoken to anew; one that is merely silent, or of which somebody
+ * says that it lost its state, keeps its association. */
 #include "test/unit/hip/hip_fixture.h"
 #include "test/unit/run.h"
 #include "usage/hip/hip_update.h"
