@@ -80,7 +80,8 @@ void hip_liveness_stray(struct hip_host *h, struct now now, const struct hip_pat
 	uint8_t data[4];
 	struct writer w = writer_of(data, sizeof(data));
 
-	if (h->stopping || len < HIP_HINT_BYTES)
+	/* A host that refuses strangers does not tell them that it is there. */
+	if (h->stopping || len < HIP_HINT_BYTES || h->options.unknown == HIP_UNKNOWN_REFUSE)
 		return;
 	writer_u32(&w, spi);
 	hip_notify(h, now, path, &whoever, HIP_UNKNOWN_SPI, writer_slice(&w));

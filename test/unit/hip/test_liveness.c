@@ -409,10 +409,15 @@ START_TEST(stray_esp_is_answered_with_less_and_seldom)
 	struct fixture *f = &fixture;
 	const struct address from = { .type = ADDRESS_IPV4, .port = 10500, .bytes = { 198, 51, 100, 7 } };
 	struct hip_path path = { .channel = HIP_CHANNEL_UDP, .remote = from };
+	const struct hip_host_options refuses = { .unknown = HIP_UNKNOWN_REFUSE };
 	uint8_t esp[200] = { 1, 2, 3, 4 };
 
 	fixture_begin(f);
 	fixture_add(f, HIT_SUITE_ECDSA, NULL);
+	fixture_add(f, HIT_SUITE_ECDSA, &refuses);
+	hip_host_datagram(f->hosts[1].h, f->now, &path, true, slice_of(esp, sizeof(esp)));
+	fixture_drain(f);
+	ck_assert_uint_eq(f->hosts[1].sent[HIP_NOTIFY], 0);
 	path.local = f->hosts[0].at;
 	hip_host_datagram(f->hosts[0].h, f->now, &path, true, slice_of(esp, 59));
 	fixture_drain(f);
