@@ -51,7 +51,8 @@ void sip_hex(const uint8_t *bytes, size_t count, char *out);
 /* Content without one pair of double quotes around it. */
 struct slice sip_unquote(struct slice s);
 
-/* Decodes base 64 (RFC 4648 table 1) without its padding. ERR_MALFORMED: another character, or more than `size` bytes. */
+/* Decodes base 64 (RFC 4648 table 1) without its padding. ERR_MALFORMED: another character, or more than `size`
+ * bytes. */
 int MUST_CHECK sip_base64(struct slice text, uint8_t *out, size_t size, size_t *len);
 
 #endif
