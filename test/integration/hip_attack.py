@@ -10,13 +10,14 @@ import time
 
 import hip_cryptography as crypto
 import hip_packets as hip
-from hip_daemon import RENDEZVOUS, Daemon, Path
+from hip_daemon import RENDEZVOUS, UDP, Daemon, Path
 from hip_foreign import association, check, hit_of_peer, ping_from_peer, register
 from ring import Ring, RingError, wait_until
 
 PADDING = 33280       # of the range for private use; any even number would do
 UNKNOWN_CRITICAL = 32001
 MARKER = bytes(4)
+NO_NEXT_HEADER = 59
 
 
 def padded(i1, length=1024):
@@ -57,12 +58,15 @@ class Mallory(Daemon):
 
 
 class Stand:
-    """A node under attack, and how it is seen that it holds."""
+    """A node under attack, and how it is seen that it holds: by an honest host at `address`, or at `other`."""
 
-    def __init__(self, peer, address, key):
-        self.peer, self.address, self.key = peer, address, key
+    def __init__(self, peer, address, other=None, key=None):
+        self.peer, self.address, self.other, self.key = peer, address, other, key or new_key()
         self.hit = hit_of_peer(peer)
         self.pid = peer.process.pid
+
+    def from_other(self):
+        return Stand(self.peer, self.other, key=self.key)
 
     def counter(self, name):
         return self.peer.request("counters")[1][name]
@@ -165,7 +169,7 @@ def replayed_i2(stand, address, elsewhere):
         mark = len(victim.events)
         victim.close(stand.hit)
         victim.wait_for("closed")
-        Stand(stand.peer, stand.other, stand.key).refused(
+        stand.from_other().refused(
             "an I2 of an association that is over", "hip_replayed", why("replayed"),
             lambda: victim.inject(i2, Path("udp", stand.peer.address, hip.PORT)))
         check(not any(e.get("packet") == "R2" for e in victim.events[mark:] if e["event"] == "received"), "no R2")
@@ -240,17 +244,16 @@ def bad_esp(stand, address):
         udp = daemon.sockets["udp"]
 
         def wrong_icv():
-            datagram = bytearray(a.outward.close(hip_udp, b"\x30\x39\x30\x39\x00\x08\x00\x00"))
+            datagram = bytearray(a.outward.close(UDP, b"\x30\x39\x30\x39\x00\x08\x00\x00"))
             for at in (8, 20, len(datagram) - 1):
                 bad = bytearray(datagram)
                 bad[at] ^= 1
                 udp.sendto(bad, place)
-        hip_udp = 17
         # Each attack is followed by an honest exchange of another host, and the association stands all the while.
-        with_other = Stand(stand.peer, stand.other, stand.key)
+        with_other = stand.from_other()
         with_other.refused("ESP with a wrong ICV", "esp_refused", ["esp.refused", "why="], wrong_icv, 3)
         daemon.ping(stand.hit)
-        datagram = a.outward.close(59, b"")
+        datagram = a.outward.close(NO_NEXT_HEADER, b"")
 
         def twice():
             for _ in range(3):
@@ -370,7 +373,7 @@ def forged_r1(stand, edge, here, there):
                 check(item["initiator"] and item["state"] == "ESTABLISHED" and there not in item["data"], item)
                 print(f"{forgery.kind}: {time.monotonic() - began:.2f} s until the ping was answered ({rtt:.1f} ms)")
             if counter:
-                Stand(stand.peer, stand.other, stand.key).refused(f"a forged R1, {kind}", counter, line, act)
+                stand.from_other().refused(f"a forged R1, {kind}", counter, line, act)
             else:
                 act()
         forgery.socket.close()
@@ -388,8 +391,7 @@ def test(build, folder):
         strict = ring.add("user3", options={"hip-unknown": "refuse", **debug})
         ring.wait_joined()
         ring.wait_consistent(3)
-        stand = Stand(node, ring.address(100), new_key())
-        stand.other = ring.address(110)
+        stand = Stand(node, ring.address(100), ring.address(110))
         stand.honest("nothing yet")
         bad_i2(stand, ring.address(101), edge)
         replayed_i2(stand, ring.address(102), ring.address(103))
@@ -397,7 +399,7 @@ def test(build, folder):
         broken_packets(stand, ring.address(105))
         bad_esp(stand, ring.address(106))
         reflection(stand, [ring.address(120 + n) for n in range(6)])
-        refuses_unknown(Stand(strict, ring.address(100), new_key()), ring.address(107), edge)
+        refuses_unknown(Stand(strict, ring.address(100)), ring.address(107), edge)
         forged_r1(stand, edge, ring.address(108), ring.address(109))
         for peer in ring.peers:
             check(peer.status() is not None, f"peer {peer.index} is up")
