@@ -236,7 +236,8 @@ START_TEST(several_identities_at_one_line_are_each_checked)
 	base64(s->ops->own_identity(s->ctx), identity);
 	/* A host with two HITs: where media goes is one of them. */
 	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\na=key-mgmt:host-identity-tag %s\r\n"
-		 "a=key-mgmt:mikey AQAF\r\na=key-mgmt:host-identity %s\r\n", hit_hex(MALLORY), hit_hex(ALICE), identity);
+		 "a=key-mgmt:mikey AQAF\r\na=key-mgmt:host-identity %s\r\n",
+		 hit_hex(MALLORY), hit_hex(ALICE), identity);
 	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, "", line), said), 0);
 	/* Neither of them is. */
 	said.call_id = "hi2";
@@ -245,9 +246,11 @@ START_TEST(several_identities_at_one_line_are_each_checked)
 	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000, "", line), said), ERR_FORBIDDEN);
 	/* What stands at the line counts there, not what stands above. */
 	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\n", hit_hex(MALLORY));
-	ck_assert_int_eq(media_in(&pair, BOB, ALICE, from_hit(hit_hex(ALICE), 7000,
-							      "a=key-mgmt:host-identity-tag 2001002400112233445566778899aabb"
-							      "\r\n", line), said), ERR_FORBIDDEN);
+	ck_assert_int_eq(media_in(&pair, BOB, ALICE,
+				  from_hit(hit_hex(ALICE), 7000,
+					   "a=key-mgmt:host-identity-tag 2001002400112233445566778899aabb\r\n", line),
+				  said),
+			 ERR_FORBIDDEN);
 	/* Its Host Identity gives none of the two. */
 	snprintf(line, sizeof(line), "a=key-mgmt:host-identity-tag %s\r\nk=host-identity-tag:%s\r\n"
 		 "a=key-mgmt:host-identity %s\r\n", hit_hex(MALLORY), hit_hex(BOB), identity);
