@@ -309,7 +309,8 @@ static void ping_error(struct control_call *call, int err)
 		       "ring\")?";
 		break;
 	case ERR_REQUEST_TIMEOUT:
-		hint = "no answer by any channel: \"pealctl hip\" shows which were tried; UDP port 10500 may be "
+		hint = "\"pealctl hip\" shows which channels were tried, and where ESP goes: nowhere, when the "
+		       "exchange went through the ring and no address of the host answers; UDP port 10500 may be "
 		       "closed on the way";
 		break;
 	case ERR_FORBIDDEN:

@@ -79,16 +79,18 @@ void hip_log_packet(struct hip_host *h, struct now now, const char *what, const 
 		{ HIP_CLOSE_ACK, "hip.close_ack.sent", "hip.close_ack.received" },
 	};
 	const struct hip_association *a;
+	/* Keepalives are NOTIFYs, four a minute. */
+	enum log_level level = type == HIP_NOTIFY ? LOG_DEBUG : LOG_INFO;
 	char hit[HIT_TEXT_SIZE], text[HIP_PATH_TEXT_SIZE];
 
-	if (!log_enabled(h->log, LOG_INFO))
+	if (!log_enabled(h->log, level))
 		return;
 	a = hip_association_find(h, peer);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i].type == type)
-			log_info(h->log, what[0] == 's' ? events[i].sent : events[i].received,
-				 "peer=%s path=\"%s\" ms=%llu", hit_text(peer, hit), hip_path_text(path, text),
-				 a == NULL ? 0 : (unsigned long long)(hip_elapsed(a, now).us / 1000));
+			log_event(h->log, level, what[0] == 's' ? events[i].sent : events[i].received,
+				  "peer=%s path=\"%s\" ms=%llu", hit_text(peer, hit), hip_path_text(path, text),
+				  a == NULL ? 0 : (unsigned long long)(hip_elapsed(a, now).us / 1000));
 }
 
 static unsigned long long hip_ms(struct duration d)

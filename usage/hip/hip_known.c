@@ -232,11 +232,17 @@ static void hip_pool_make_room(struct hip_pool *pool)
 		hip_pool_remove(pool, first);
 }
 
-int hip_pool_learn(struct hip_pool *pool, struct now now, const struct hip_known *known)
+int hip_pool_learn(struct hip_pool *pool, struct now now, const struct hip_known *told)
 {
+	const struct hip_first_use *use = map_find(pool->uses, slice_text(told->user));
+	struct hip_known changed = *told, *known = &changed;
 	struct hip_pool_entry *entry, *head;
-	int err = hip_pool_admit(pool, now, known);
+	int err;
 
+	/* A key that was seen before, and is the same, is more than what anybody may have said just now. */
+	if (told->vouched == HIP_VOUCHED_SDP && told->user[0] != '\0' && use != NULL && hit_equal(&use->hit, &told->hit))
+		known->vouched = HIP_VOUCHED_FIRST_USE;
+	err = hip_pool_admit(pool, now, known);
 	if (err < 0)
 		return err;
 	head = map_find(pool->entries, hip_pool_key(&known->hit));

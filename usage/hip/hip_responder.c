@@ -10,13 +10,22 @@
 
 /* ---- I1 ---- */
 
-/* An R1 is never longer than the I1 it answers unless the other end is known, so that a forged source address brings
+/* The sender's name is not proven yet, so it is the address that counts: one from which the HIT was heard before. */
+static bool hip_responder_is_heard(const struct hip_host *h, const struct hip_path *path, const struct hit *sender)
+{
+	const struct hip_association *a = hip_association_find(h, sender);
+
+	return a != NULL && path->channel == a->control.channel && address_equal(&path->remote, &a->control.remote) &&
+	       a->state != HIP_UNASSOCIATED && a->state != HIP_I1_SENT && a->state != HIP_E_FAILED;
+}
+
+/* An R1 is never longer than the I1 it answers unless its address was heard, so that a forged source address brings
  * nobody more than was sent; an edge trades that for its limits, because its clients' I1s are short. */
 static bool hip_responder_may_answer(struct hip_host *h, const struct hip_path *path, const struct hip_packet *i1,
-				     size_t len, bool known)
+				     size_t len)
 {
-	if (known || path->channel == HIP_CHANNEL_OVERLAY || i1->bytes.len >= len || h->options.edge ||
-	    hip_registrant_is_vouched(h, path, &i1->sender))
+	if (path->channel == HIP_CHANNEL_OVERLAY || i1->bytes.len >= len || h->options.edge ||
+	    hip_registrant_is_vouched(h, path, &i1->sender) || hip_responder_is_heard(h, path, &i1->sender))
 		return true;
 	hip_refused(h, &h->counters->hip_reflection, path, &i1->sender, "reflection");
 	return false;
@@ -65,7 +74,7 @@ void hip_responder_i1(struct hip_host *h, struct now now, const struct hip_path 
 		hip_refused(h, &h->counters->hip_lost, path, &p->sender, "no-r1");
 		return;
 	}
-	if (hip_responder_may_answer(h, path, p, w.len, known))
+	if (hip_responder_may_answer(h, path, p, w.len))
 		hip_output_packet(h, now, path, writer_slice(&w));
 }
 

@@ -212,6 +212,19 @@ START_TEST(first_uses_are_bounded)
 }
 END_TEST
 
+START_TEST(key_told_again_is_first_use)
+{
+	struct hip_pool *pool = hip_pool_new(1, NULL);
+
+	ck_assert_int_eq(learn(pool, 1, "anna@example.net", HIP_VOUCHED_SDP, 600), 0);
+	ck_assert_int_eq(find(pool, 1)->vouched, HIP_VOUCHED_SDP);
+	ck_assert_int_eq(learn(pool, 1, "anna@example.net", HIP_VOUCHED_SDP, 600), 0);
+	ck_assert_int_eq(find(pool, 1)->vouched, HIP_VOUCHED_FIRST_USE);
+	ck_assert_int_eq(learn(pool, 2, "anna@example.net", HIP_VOUCHED_SDP, 600), ERR_FORBIDDEN);
+	hip_pool_free(pool);
+}
+END_TEST
+
 START_TEST(vouchers_have_names)
 {
 	ck_assert_str_eq(hip_vouched_name(HIP_VOUCHED_CERTIFICATE), "certificate");
@@ -226,5 +239,5 @@ int main(void)
 			 one_hit_may_have_two_users, changed_key_is_refused_and_waits_for_the_operator,
 			 certificate_and_record_bind_whatever_was_before, first_uses_are_restored_and_forgotten,
 			 pool_is_bounded_and_the_first_to_expire_gives_way, first_uses_are_bounded,
-			 vouchers_have_names);
+			 key_told_again_is_first_use, vouchers_have_names);
 }
