@@ -240,7 +240,8 @@ int hip_pool_learn(struct hip_pool *pool, struct now now, const struct hip_known
 	int err;
 
 	/* A key that was seen before, and is the same, is more than what anybody may have said just now. */
-	if (told->vouched == HIP_VOUCHED_SDP && told->user[0] != '\0' && use != NULL && hit_equal(&use->hit, &told->hit))
+	if (told->vouched == HIP_VOUCHED_SDP && told->user[0] != '\0' && use != NULL &&
+	    hit_equal(&use->hit, &told->hit))
 		known->vouched = HIP_VOUCHED_FIRST_USE;
 	err = hip_pool_admit(pool, now, known);
 	if (err < 0)
