@@ -288,6 +288,7 @@ void hip_mobility_receive(struct hip_association *a, struct now now, const struc
 			  const struct hip_locator_set *set)
 {
 	struct hip_update_sent *s = is_direct ? hip_check_of(a, path) : NULL;
+	struct hip_update_state *u = a->update;
 
 	if (set != NULL) {
 		hip_mobility_locators(a, now, is_direct ? path : NULL, set);
@@ -295,6 +296,11 @@ void hip_mobility_receive(struct hip_association *a, struct now now, const struc
 	}
 	if (!is_direct || hip_mobility_is_active(a))
 		return;
+	/* Two hosts of which neither gets further must not drive each other on at the speed of their path. */
+	if (u->was_urged && instant_since(now.mono, u->urged_at).us < duration_ms(HIP_URGED_MS).us)
+		return;
+	u->was_urged = true;
+	u->urged_at = now.mono;
 	/* It is there and listens: what was sent before may have found nobody. */
 	if (s != NULL)
 		hip_update_hurry(s, now);

@@ -227,6 +227,22 @@ bool hip_rekey_is_valid(const struct hip_association *a, const struct hip_esp_in
 	return hip_rekey_knows(a, info->old_spi);
 }
 
+/* Each answer costs a Diffie-Hellman value, and two ends that take each other's answers for requests would never come
+ * to an end: a few in a row, then one now and then. */
+static bool hip_rekey_may_answer(struct hip_update_state *u, struct now now)
+{
+	while (u->rekeys_answered > 0 &&
+	       instant_since(now.mono, u->rekeys_at).us >= duration_s(HIP_REKEY_ANSWERS_S).us) {
+		u->rekeys_answered--;
+		u->rekeys_at = instant_add(u->rekeys_at, duration_s(HIP_REKEY_ANSWERS_S));
+	}
+	if (u->rekeys_answered >= HIP_REKEY_ANSWERS_MAX)
+		return false;
+	if (u->rekeys_answered++ == 0)
+		u->rekeys_at = now.mono;
+	return true;
+}
+
 void hip_rekey_receive(struct hip_association *a, struct now now, const struct hip_esp_info *info,
 		       const struct hip_diffie_hellman *dh)
 {
@@ -238,6 +254,12 @@ void hip_rekey_receive(struct hip_association *a, struct now now, const struct h
 	if (info->new_spi == 0 || r->is_prepared) {
 		log_info(a->host->log, "hip.rekey.ignored", "peer=%s spi=%08x", hit_text(&a->peer, peer),
 			 info->new_spi);
+		return;
+	}
+	if (!r->is_busy && !hip_rekey_may_answer(a->update, now)) {
+		a->host->counters->hip_limit++;
+		log_warning(a->host->log, "hip.rekey.refused", "peer=%s answered=%u why=limit",
+			    hit_text(&a->peer, peer), a->update->rekeys_answered);
 		return;
 	}
 	r->has_peer = true;

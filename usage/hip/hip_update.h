@@ -17,8 +17,11 @@
 #define HIP_KEEPALIVE_S 15       /* of silence on UDP (RFC 9028 5.3, Tr) */
 #define HIP_OLD_SA_S 2           /* late packets of the old SA, once the new one is used */
 #define HIP_REKEY_S 40           /* longer than the UPDATE's retries: 6.8 step 5 of RFC 7402 */
+#define HIP_REKEY_ANSWERS_MAX 8  /* rekeyings that the other end asks for, in a row; then one in each ... */
+#define HIP_REKEY_ANSWERS_S 10
 #define HIP_REKEY_ANSWER_S 5     /* between the ACK and the other end's own ESP_INFO */
 #define HIP_LOOK_S 15            /* between two rounds of checks while there is something to send and nowhere */
+#define HIP_URGED_MS 500         /* between two checks that a packet of the other end brings on */
 #define HIP_HEARD_S 1            /* between two checks of addresses that ESP came from unasked */
 #define HIP_CREDIT_AGING_S 5     /* RFC 8046 5.6.2: 7/8 in each interval */
 #define HIP_SPI_FIRST 256        /* below: reserved (RFC 4303 2.1) */
@@ -94,6 +97,8 @@ struct hip_update_state {
 	size_t answer_len;
 	uint32_t answer_id;
 	struct hip_rekey rekey;
+	unsigned rekeys_answered;    /* the other end's requests, as HIP_REKEY_ANSWERS_MAX counts them */
+	struct instant rekeys_at;
 	uint32_t out_spi_before;     /* of the outbound SA that the present one replaced */
 
 	/* Mobility. a->data is the ACTIVE address (RFC 8046 5.1) unless it is stale: then there is none. */
@@ -104,7 +109,8 @@ struct hip_update_state {
 	struct hip_check_wanted wanted[HIP_CHECKS_MAX];
 	size_t wanted_count;
 	struct instant heard_at, locators_at, looked_at;
-	bool has_heard, is_locating;
+	struct instant urged_at;
+	bool has_heard, is_locating, was_urged;
 	struct timer keepalive;
 	struct instant sent_at;      /* to the data address, or control on UDP */
 

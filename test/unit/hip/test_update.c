@@ -148,7 +148,31 @@ START_TEST(rekeys_follow_one_another_beyond_keymat)
 		hip_rekey_begin(end_of(f, i % 2), f->now, i % 7 == 0);
 		(void)talk(f, 400);
 		ck_rekeyed(f, i);
+		/* Who asks all the time is not always answered. */
+		fixture_run(f, 1000 * HIP_REKEY_ANSWERS_S);
 	}
+	fixture_end(f);
+}
+END_TEST
+
+START_TEST(rekeys_asked_for_without_end_are_limited)
+{
+	struct fixture *f = &fixture;
+	size_t heard;
+
+	pair_begin(f);
+	for (int i = 0; i < HIP_REKEY_ANSWERS_MAX; i++) {
+		hip_rekey_begin(end_of(f, 0), f->now, false);
+		(void)talk(f, 400);
+	}
+	ck_rekeyed(f, HIP_REKEY_ANSWERS_MAX);
+	ck_assert_uint_eq(f->hosts[1].counters.hip_limit, 0);
+	hip_rekey_begin(end_of(f, 0), f->now, false);
+	heard = f->hosts[1].payloads;
+	heard += talk(f, 400);
+	ck_assert_uint_eq(end_of(f, 1)->rekeys, HIP_REKEY_ANSWERS_MAX);
+	ck_assert_uint_ge(f->hosts[1].counters.hip_limit, 1);
+	ck_assert_uint_eq(f->hosts[1].payloads, heard);
 	fixture_end(f);
 }
 END_TEST
@@ -326,6 +350,7 @@ int main(void)
 {
 	return RUN_TESTS("hip update", rekey_loses_nothing_under_traffic, rekey_from_both_ends_at_once_is_one,
 			 rekey_survives_losses_and_repetitions, rekeys_follow_one_another_beyond_keymat,
+			 rekeys_asked_for_without_end_are_limited,
 			 rekey_begins_before_the_sequence_ends, one_new_value_makes_a_keymat_with_the_old_one,
 			 repeated_updates_are_acknowledged_but_not_handled_again,
 			 update_ids_are_taken_out_of_order_and_around_the_end, false_updates_change_nothing,
