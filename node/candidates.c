@@ -115,6 +115,39 @@ int candidates_make(struct node *n, char *detail, size_t detail_size)
 	return 0;
 }
 
+static bool candidates_equal(const struct ice_candidate *a, size_t a_count, const struct ice_candidate *b,
+			     size_t b_count)
+{
+	for (size_t i = 0; i < a_count && i < b_count; i++)
+		if (!address_equal(&a[i].address, &b[i].address) || a[i].overlay_link != b[i].overlay_link)
+			return false;
+	return a_count == b_count;
+}
+
+void candidates_renew(struct node *n)
+{
+	struct ice_candidate candidates[CANDIDATES_MAX], app[CANDIDATES_MAX];
+	size_t count = n->candidate_count, app_count = n->app_candidate_count;
+	char detail[200], text[ADDRESS_TEXT_SIZE];
+
+	memcpy(candidates, n->candidates, sizeof(candidates));
+	memcpy(app, n->app_candidates, sizeof(app));
+	n->candidate_count = n->app_candidate_count = 0;
+	if (candidates_make(n, detail, sizeof(detail)) != 0) {
+		memcpy(n->candidates, candidates, sizeof(candidates));
+		memcpy(n->app_candidates, app, sizeof(app));
+		n->candidate_count = count;
+		n->app_candidate_count = app_count;
+		return;
+	}
+	if (candidates_equal(candidates, count, n->candidates, n->candidate_count) &&
+	    candidates_equal(app, app_count, n->app_candidates, n->app_candidate_count))
+		return;
+	log_info(&n->log, "node.addresses_changed", "count=%zu first=%s", n->candidate_count,
+		 address_text(&n->candidates[0].address, text));
+	peer_set_candidates(n->peer, n->candidates, n->candidate_count, n->app_candidates, n->app_candidate_count);
+}
+
 bool candidates_have(const struct node *n, const struct address *address)
 {
 	for (size_t i = 0; i < n->candidate_count; i++)

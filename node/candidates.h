@@ -9,6 +9,10 @@
  * could use; `detail` says what to set. */
 int MUST_CHECK candidates_make(struct node *n, char *detail, size_t detail_size);
 
+/* The same once more, after the machine's addresses changed; the peer is told when they differ. Without any usable
+ * address the old ones stay. */
+void candidates_renew(struct node *n);
+
 /* One of this node's own overlay addresses. */
 bool candidates_have(const struct node *n, const struct address *address);
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "node/candidates.h"
 #include "node/driver.h"
 #include "node/socket_address.h"
 #include "overlay/base/invariant.h"
@@ -133,6 +134,7 @@ static void look(struct hip_address_watch *w)
 	w->known_count = count;
 	log_info(&n->log, "hip.addresses_changed", "count=%zu first=%s", count,
 		 count > 0 ? address_text(&now[0], text) : "none");
+	candidates_renew(n);
 	hip_host_readdress(n->hip, node_now(), n->settings.hip_listen.items, n->settings.hip_listen.count, now, count);
 	driver_drain(n);
 }

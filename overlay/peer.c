@@ -196,6 +196,18 @@ static struct ice_candidate *peer_copy_candidates(const struct ice_candidate *fr
 	return copy;
 }
 
+void peer_set_candidates(struct peer *p, const struct ice_candidate *candidates, size_t count,
+			 const struct ice_candidate *app_candidates, size_t app_count)
+{
+	invariant(count <= CANDIDATES_MAX && app_count <= CANDIDATES_MAX);
+	free(p->candidates);
+	free(p->app_candidates);
+	p->candidates = peer_copy_candidates(candidates, count);
+	p->candidate_count = count;
+	p->app_candidates = peer_copy_candidates(app_candidates, app_count);
+	p->app_candidate_count = app_count;
+}
+
 static void peer_take_options(struct peer *p, const struct peer_options *o)
 {
 	p->configuration = o->configuration;
@@ -211,11 +223,7 @@ static void peer_take_options(struct peer *p, const struct peer_options *o)
 	p->datagram_mtu = o->datagram_mtu == 0 ? PEER_DATAGRAM_MTU : o->datagram_mtu;
 	if (p->datagram_mtu < PEER_DATAGRAM_MTU_MIN)
 		p->datagram_mtu = PEER_DATAGRAM_MTU_MIN;
-	invariant(o->candidate_count <= CANDIDATES_MAX && o->app_candidate_count <= CANDIDATES_MAX);
-	p->candidates = peer_copy_candidates(o->candidates, o->candidate_count);
-	p->candidate_count = o->candidate_count;
-	p->app_candidates = peer_copy_candidates(o->app_candidates, o->app_candidate_count);
-	p->app_candidate_count = o->app_candidate_count;
+	peer_set_candidates(p, o->candidates, o->candidate_count, o->app_candidates, o->app_candidate_count);
 }
 
 struct peer *peer_new(const struct peer_options *options)

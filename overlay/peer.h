@@ -57,6 +57,10 @@ void peer_set_storage(struct peer *p, const struct storage_ops *ops, void *ctx);
 void peer_start(struct peer *p, struct now now, const struct address *cached, size_t cached_count,
 		enum overlay_link_type cached_type);
 
+/* The node's addresses changed: what Attach and AppAttach offer from now on. Strings borrowed as in the options. */
+void peer_set_candidates(struct peer *p, const struct ice_candidate *candidates, size_t count,
+			 const struct ice_candidate *app_candidates, size_t app_count);
+
 /* Hands over, sends Leave, then PEER_LEFT (after at most 13 s; commonly at once). */
 void peer_leave(struct peer *p, struct now now);
 

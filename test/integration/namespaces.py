@@ -11,7 +11,7 @@ import os
 import random
 import subprocess
 
-from ring import Peer, Ring, RingError
+from ring import Peer, Ring, RingError, wait_until
 
 
 def run(*command, check=True):
@@ -63,6 +63,10 @@ class Namespaces:
             self.ip("core", "link", "set", f"to-{side}", "up")
             self.ip(side, "link", "set", "eth0", "up")
             self.ip(side, "route", "add", self.address(0, 0) + "/24", "via", self.address(net, 1))
+        # A carrier takes its time; until then a node sees no address there but loopback's.
+        for side in ("a", "b"):
+            wait_until(lambda: "LOWER_UP" in self.ip(side, "link", "show", "dev", "eth0").stdout and
+                       "state UP" in self.ip(side, "link", "show", "dev", "eth0").stdout, 10, f"eth0 of {side} is up")
         return self
 
     def open_way(self):

@@ -150,6 +150,27 @@ START_TEST(attach_requester_is_passive_and_waits_for_the_link)
 }
 END_TEST
 
+START_TEST(attach_offers_the_addresses_of_the_moment)
+{
+	struct ice_candidate moved[] = { candidate(77, OVERLAY_LINK_TLS_TCP_FH_NO_ICE),
+					 candidate(78, OVERLAY_LINK_TLS_TCP_FH_NO_ICE) };
+	struct message m;
+	struct reader r;
+	struct attach x;
+
+	setup();
+	peer_set_candidates(c->peer, moved, 2, moved, 1);
+	start(&b.id);
+	ck_assert(core_take(c, &a, &m));
+	r = reader_of(m.contents.body);
+	ck_assert_int_eq(attach_get(&r, &c->arena, &x), 0);
+	ck_assert_uint_eq(x.candidate_count, 2);
+	ck_assert_uint_eq(x.candidates[0].address.bytes[3], 77);
+	ck_assert_uint_eq(x.candidates[1].address.bytes[3], 78);
+	teardown();
+}
+END_TEST
+
 START_TEST(attach_takes_a_link_faster_than_the_answer)
 {
 	struct message m;
@@ -556,7 +577,8 @@ int main(void)
 		attach_takes_a_link_faster_than_the_answer, attach_gives_up_when_no_link_comes,
 			 attach_requester_loses_patience_and_opens_the_link, attach_requester_takes_a_late_link_besides,
 		attach_answerer_is_active_and_opens_the_link,
-		attach_answerer_tries_candidates_in_turn, attach_closes_a_link_to_the_wrong_node,
+		attach_answerer_tries_candidates_in_turn, attach_offers_the_addresses_of_the_moment,
+		attach_closes_a_link_to_the_wrong_node,
 		attach_refuses_candidates_it_does_not_speak, attach_glare_smaller_node_id_yields,
 		attach_glare_larger_node_id_insists,
 		attach_told_in_progress_waits_for_the_other_end, attach_finds_the_link_there,
