@@ -70,8 +70,9 @@ def test(build, folder):
         return
     with Namespaces() as namespaces:
         ring = NamespaceRing(folder, build, namespaces)
-        synthetic = f"10.{namespaces.number}.{{}}.{{}}"
-        namespaces.ip("a", "route", "add", "local", synthetic.format(128, 0) + "/17", "dev", "lo")
+        # The whole range of 65,536: which address stands for a HIT is drawn from all of it.
+        synthetic = f"172.{16 + namespaces.number % 16}.{{}}.{{}}"
+        namespaces.ip("a", "route", "add", "local", synthetic.format(0, 0) + "/16", "dev", "lo")
         try:
             ring.create(["operator", "user2", "alice"])
             edge = ring.add_at("operator", "core", namespaces.address(0, 1), role="bootstrap",
@@ -81,7 +82,7 @@ def test(build, folder):
             quiet_key = crypto.HostKey.generate(2)
             alice = ring.add_at("alice", "a", namespaces.address(1, 2), role="client", options={
                 "hip-edge": "true", "hip-listen": '{"0.0.0.0:10500"}',
-                "hip-transparent": f'"{synthetic.format(128, 0)}:10500"',
+                "hip-transparent": f'"{synthetic.format(0, 0)}:10500"',
                 "hip-serve": f'{{"{hip.hit_text(quiet_key.hit)} {namespaces.address(1, 2)}:10502"}}'}).wait_joined()
             for suites in ((2, 1), (1, 2)):
                 key, other = (crypto.HostKey.generate(suite) for suite in suites)
