@@ -14,6 +14,13 @@ def check(condition, what):
         raise AssertionError(what)
 
 
+def show_hip_logs(ring):
+    """What each peer said of HIP at last: for a test that failed."""
+    for peer in ring.peers:
+        lines = [line for line in peer.log().splitlines() if " hip." in line]
+        print(f"--- peer {peer.index}\n" + "\n".join(lines[-25:]))
+
+
 def hit_of_peer(peer):
     return hip.hit_of(peer.request("hip")[1]["hit"])
 
@@ -226,9 +233,7 @@ def test(build, folder):
                     a.close(hit_of_peer(first))
                     a.wait_for("closed", since=mark)
     except (RingError, AssertionError, TimeoutError):
-        for peer in ring.peers:
-            lines = [line for line in peer.log().splitlines() if " hip." in line]
-            print(f"--- peer {peer.index}\n" + "\n".join(lines[-25:]))
+        show_hip_logs(ring)
         raise
     finally:
         ring.stop()

@@ -5,7 +5,7 @@ no harm."""
 import json
 import socket
 
-from hip_foreign import check
+from hip_foreign import check, show_hip_logs
 from phone import Phone
 from ring import Ring, RingError, wait_until
 
@@ -100,9 +100,7 @@ def test(build, folder):
         call(folder, caller, callee, edge)
         check_hang_ups(caller, callee)
     except (RingError, AssertionError, TimeoutError):
-        for peer in ring.peers:
-            lines = [line for line in peer.log().splitlines() if " hip." in line]
-            print(f"--- peer {peer.index}\n" + "\n".join(lines[-25:]))
+        show_hip_logs(ring)
         raise
     finally:
         ring.stop()

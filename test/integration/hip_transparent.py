@@ -7,7 +7,7 @@ import random
 import hip_cryptography as crypto
 import hip_packets as hip
 from hip_daemon import RENDEZVOUS, Daemon
-from hip_foreign import check, hit_of_peer, registrations
+from hip_foreign import check, hit_of_peer, registrations, show_hip_logs
 from namespaces import NamespaceRing, Namespaces, available
 from ring import RingError, wait_until
 
@@ -104,9 +104,7 @@ def test(build, folder):
                         with quiet:
                             quiet_host(quiet, served, edge, locator.split(":")[0])
         except (RingError, AssertionError, TimeoutError):
-            for peer in ring.peers:
-                lines = [line for line in peer.log().splitlines() if " hip." in line]
-                print(f"--- peer {peer.index}\n" + "\n".join(lines[-25:]))
+            show_hip_logs(ring)
             raise
         finally:
             ring.stop()
