@@ -8,16 +8,16 @@ import subprocess
 
 from ring import Ring, wait_until
 
+RELOAD_PORT = 6084
 METHODS = ("probe", "attach", "store", "fetch", "find", "join", "leave", "update", "route_query", "ping", "stat",
            "exp_b")
 EXPECTED = {f"{method}_{kind}" for method in METHODS for kind in ("req", "ans")}
 OVER_TLS = pathlib.Path(__file__).resolve().parents[2] / "packaging" / "wireshark" / "reload-over-tls.lua"
 
 
-def start_capture(ring, path):
-    network = f"127.{ring.subnet[0]}.{ring.subnet[1]}.0/24"
-    capture = subprocess.Popen(["tshark", "-q", "-i", "lo", "-B", "64", "-w", str(path),
-                                "-f", f"net {network} and port 6084"],
+def start_capture(path, what):
+    """tshark on loopback; `what` is a capture filter."""
+    capture = subprocess.Popen(["tshark", "-q", "-i", "lo", "-B", "64", "-w", str(path), "-f", what],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                text=True)
     for line in capture.stderr:
@@ -27,13 +27,14 @@ def start_capture(ring, path):
     return capture
 
 
-def stop_capture(ring, capture, path):
-    """Packets reach the file late: a datagram of our own tells when all before it are there."""
+def stop_capture(ring, capture, path, port):
+    """Packets reach the file late: a datagram of our own, to a port that the filter lets through, tells when all
+    before it are there."""
     marker = b"the end of the capture"
 
     def flushed():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.sendto(marker, (ring.address(251), 6084))
+            s.sendto(marker, (ring.address(251), port))
         return marker in path.read_bytes()
     wait_until(flushed, 10, "the capture is written", interval=0.1)
     capture.terminate()
@@ -82,7 +83,7 @@ def test(build, folder):
         try:
             users = [f"user{n}" for n in range(1, 7)]
             ring.create(users)
-            capture = start_capture(ring, path)
+            capture = start_capture(path, f"net 127.{ring.subnet[0]}.{ring.subnet[1]}.0/24 and port {RELOAD_PORT}")
             ring.add(users[0], role="bootstrap").wait_joined()
             for user in users[1:]:
                 ring.add(user)
@@ -93,5 +94,5 @@ def test(build, folder):
         finally:
             ring.stop()
             if capture is not None:
-                stop_capture(ring, capture, path)
+                stop_capture(ring, capture, path, RELOAD_PORT)
         check_capture(path, keylog, link)

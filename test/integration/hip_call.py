@@ -3,44 +3,16 @@
 is lost; without it the phones' RTP is there for anybody to hear."""
 import os
 import pathlib
-import socket
 import subprocess
 import time
 
+from capture import start_capture, stop_capture
 from phone import Phone
 from ring import Ring, wait_until
 
 ALICE_HZ, BOB_HZ = 440, 880
 MEDIA_SECONDS = 3
 HIP_PORT = 10500
-
-
-def start_capture(path):
-    """All UDP on loopback: RTP between phones does not pass the nodes when there is no HIP."""
-    capture = subprocess.Popen(["tshark", "-q", "-i", "lo", "-B", "64", "-w", str(path), "-f", "udp"],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    for line in capture.stderr:
-        if "Capturing on" in line:
-            break
-    wait_until(path.exists, 10, "the capture starts")
-    return capture
-
-
-def stop_capture(ring, capture, path):
-    """Packets reach the file late: a datagram of our own tells when all before it are there."""
-    marker = b"the end of the capture"
-
-    def flushed():
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.sendto(marker, (ring.address(251), HIP_PORT))
-        return marker in path.read_bytes()
-    wait_until(flushed, 10, "the capture is written", interval=0.1)
-    capture.terminate()
-    try:
-        capture.wait(10)
-    except subprocess.TimeoutExpired:
-        capture.kill()
-        capture.wait()
 
 
 def fields(path, display, *names):
@@ -150,7 +122,8 @@ def run_call(build, folder, hip):
             phones[-1].start()
         for phone in phones:
             phone.wait_registered()
-        capture = start_capture(path)
+        # All UDP on loopback: RTP between phones does not pass the nodes when there is no HIP.
+        capture = start_capture(path, "udp")
         phones[0].dial(phones[1].aor)
         phones[0].wait("CALL_ESTABLISHED", 10)
         time.sleep(MEDIA_SECONDS)  # the media itself takes this long
@@ -161,7 +134,7 @@ def run_call(build, folder, hip):
         check_pitch(phones)
         if hip:
             check_no_loss(peers)
-        stop_capture(ring, capture, path)
+        stop_capture(ring, capture, path, HIP_PORT)
         capture = None
         if hip:
             check_wire(path, peers)
